@@ -1,0 +1,81 @@
+"""Files that a user keeps are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part.
+
+    Text is written as UTF-8 with the line ends it has.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    aside = _aside(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_atomic(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it takes the name ``path`` only when the block ends well.
+
+    An older folder of that name is replaced. When the block raises, nothing of it stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = _aside(path)
+    aside.mkdir()
+    try:
+        yield aside
+        for file in aside.rglob("*"):
+            _sync(file)
+        _sync(aside)
+        if path.exists():
+            old = _aside(path)
+            path.rename(old)
+            aside.rename(path)
+            shutil.rmtree(old)
+        else:
+            aside.rename(path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def link_atomic(link: Path, target: str) -> None:
+    """Point the symbolic ``link`` at ``target`` (relative to the link's folder) in one step."""
+    aside = _aside(link)
+    aside.symlink_to(target)
+    aside.replace(link)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what an interrupted write left in ``folder``."""
+    for path in folder.glob(".aside-*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _aside(path: Path) -> Path:
+    return path.parent / f".aside-{path.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

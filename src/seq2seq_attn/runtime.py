@@ -1,0 +1,95 @@
+"""The machine we run on: device, precision, seeds, optional libraries."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import torch
+
+from seq2seq_attn.errors import ConfigError, MissingExtra
+
+
+def optional_import(module: str, *, feature: str, extra: str) -> ModuleType:
+    """Import a library of an extra.
+
+    Raises:
+        MissingExtra: if it is not installed; the message says how to install it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(feature, module.partition(".")[0], extra) from error
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cpu`` or ``cuda`` into a device.
+
+    Raises:
+        ConfigError: if CUDA is asked for and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.device is 'cuda', but torch sees no CUDA device; use 'auto' or 'cpu'")
+    return torch.device(name)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What the matrix products of training are computed in, and why."""
+
+    dtype: torch.dtype
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The name as the configuration writes it."""
+        return str(self.dtype).removeprefix("torch.")
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """Run a block in this precision; parameters stay float32."""
+        mixed = self.dtype != torch.float32
+        return torch.autocast(device.type, dtype=self.dtype if mixed else torch.bfloat16, enabled=mixed)
+
+
+def choose_precision(name: str, device: torch.device) -> Precision:
+    """Turn ``auto``, ``float32``, ``bfloat16`` or ``float16`` into a precision for ``device``.
+
+    ``auto`` takes bfloat16 where the hardware multiplies it natively (there it is two
+    times faster or more), float32 elsewhere.
+
+    Raises:
+        ConfigError: for float16 on a CPU, where its narrow range is not worth the time it costs.
+    """
+    if name == "auto":
+        return _best_precision(device)
+    if name == "float16" and device.type != "cuda":
+        raise ConfigError("training.precision is 'float16', which needs a CUDA device; use 'bfloat16' or 'auto'")
+    return Precision(getattr(torch, name), "asked for")
+
+
+def _best_precision(device: torch.device) -> Precision:
+    if device.type == "cuda":
+        if torch.cuda.get_device_capability(device) >= (8, 0):
+            return Precision(torch.bfloat16, "this GPU multiplies bfloat16 natively")
+        return Precision(torch.float32, "this GPU does not multiply bfloat16 natively")
+    if _cpu_multiplies_bfloat16():
+        return Precision(torch.bfloat16, "this CPU multiplies bfloat16 natively")
+    return Precision(torch.float32, "this CPU does not multiply bfloat16 natively")
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    # torch has no public question for this; the names have been stable since 2.3
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, probe)()) for probe in probes if hasattr(torch.cpu, probe))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch (all devices), NumPy's old global generator and ``random``."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)

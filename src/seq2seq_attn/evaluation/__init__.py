@@ -1,0 +1,1 @@
+"""How good are the translations: corpus scores and where they come from."""

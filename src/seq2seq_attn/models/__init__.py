@@ -1,0 +1,1 @@
+"""Whole models: what training and search call."""

@@ -1,0 +1,95 @@
+"""The recurrent encoder-decoder with attention."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from seq2seq_attn.attention.base import Memory
+from seq2seq_attn.models.base import Forced, ModelStep, Seq2Seq
+from seq2seq_attn.nn.bridge import Bridge
+from seq2seq_attn.nn.decoder import Decoder, DecoderState
+from seq2seq_attn.nn.dropout import SequenceDropout
+from seq2seq_attn.nn.embeddings import TokenEmbedding
+from seq2seq_attn.nn.encoder import LSTMEncoder
+from seq2seq_attn.nn.lstm import LSTMState
+from seq2seq_attn.nn.masking import length_mask
+
+
+class RNNState(NamedTuple):
+    """What search carries: the source, read once, and where the decoder stands."""
+
+    memory: Memory
+    decoder: DecoderState
+
+    def select(self, rows: Int[Tensor, " kept"]) -> RNNState:
+        """Keep ``rows``, repeats allowed."""
+        return RNNState(self.memory.select(rows), self.decoder.select(rows))
+
+
+class RNNSeq2Seq(Seq2Seq):
+    """Embeddings, encoder, bridge, decoder with attention, output layer.
+
+    Args:
+        source_embedding: vectors of source tokens.
+        target_embedding: vectors of target tokens; may be the same module.
+        encoder: reads the source.
+        bridge: starts the decoder.
+        decoder: writes the target.
+        output: from the decoder's features to the target vocabulary.
+        embedding_dropout: applied to both embeddings.
+        output_dropout: applied to the features before the output layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        source_embedding: TokenEmbedding,
+        target_embedding: TokenEmbedding,
+        encoder: LSTMEncoder,
+        bridge: Bridge,
+        decoder: Decoder,
+        output: nn.Linear,
+        embedding_dropout: SequenceDropout,
+        output_dropout: SequenceDropout,
+    ) -> None:
+        super().__init__()
+        self.source_embedding = source_embedding
+        self.target_embedding = target_embedding
+        self.encoder = encoder
+        self.bridge = bridge
+        self.decoder = decoder
+        self.output = output
+        self.embedding_dropout = embedding_dropout
+        self.output_dropout = output_dropout
+        self.attends = decoder.attention.attends
+
+    def forward(
+        self,
+        source: Int[Tensor, "batch source_len"],
+        source_lengths: Int[Tensor, " batch"],
+        target_in: Int[Tensor, "batch target_len"],
+    ) -> Forced:
+        """Run the decoder over a given target (teacher forcing)."""
+        memory, decoder_state = self.start(source, source_lengths)
+        embedded = self.embedding_dropout(self.target_embedding(target_in))
+        decoded = self.decoder(embedded, memory, decoder_state)
+        return Forced(self.output_dropout(decoded.features), decoded.weights)
+
+    def start(self, source: Int[Tensor, "batch source_len"], source_lengths: Int[Tensor, " batch"]) -> RNNState:
+        """Encode a source batch; return the state before the first target token."""
+        mask = length_mask(source_lengths, source.shape[1])
+        embedded = self.embedding_dropout(self.source_embedding(source))
+        encoded = self.encoder(embedded, source_lengths, mask)
+        memory = self.decoder.attention.memorize(encoded.states, mask)
+        hidden, cell = self.bridge(encoded)
+        return RNNState(memory, self.decoder.start(LSTMState(hidden, cell), memory))
+
+    def step(self, tokens: Int[Tensor, " rows"], state: RNNState) -> ModelStep:
+        """Read one target token per row and return the distribution of the next."""
+        embedded = self.target_embedding(tokens.unsqueeze(1))
+        decoded = self.decoder(embedded, state.memory, state.decoder)
+        log_probs = self.log_probs(decoded.features.squeeze(1))
+        return ModelStep(log_probs, decoded.weights.squeeze(1), RNNState(state.memory, decoded.state))

@@ -1,0 +1,1 @@
+"""The parts a model is built from; each takes plain numbers and tensors, none knows the configuration."""

@@ -1,0 +1,13 @@
+"""Search for the best target sequence of any model that can ``start`` and ``step``."""
+
+from seq2seq_attn.decoding.greedy import GreedySearch
+from seq2seq_attn.decoding.protocol import DecodingState, Hypothesis, Search, Step, StepModel
+
+__all__ = [
+    "DecodingState",
+    "GreedySearch",
+    "Hypothesis",
+    "Search",
+    "Step",
+    "StepModel",
+]

@@ -1,0 +1,98 @@
+"""What search needs of a model, and what it gives back.
+
+Search knows token ids, never text, and never the class of a model: whatever
+has ``start`` and ``step`` can be searched, a lookup table included.
+
+Axis names, the same in every signature of this package:
+    batch       sentences
+    rows        hypotheses that the model extends at once; as many as there are
+                live ones, so their number changes from step to step
+    source_len  encoder positions, padding included
+    target_len  tokens of one hypothesis, the end-of-sentence token included
+    vocab       target tokens
+    beam        places for hypotheses of one sentence
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+_State = TypeVar("_State", bound="DecodingState")
+StateT = TypeVar("StateT", bound="DecodingState")
+
+
+@runtime_checkable
+class DecodingState(Protocol):
+    """What a model carries from step to step, one entry per row; a value, never changed in place."""
+
+    def select(self: _State, rows: Int[Tensor, " kept"], /) -> _State:
+        """Return the state of ``rows``, in their order; repeats and omissions are allowed."""
+        ...
+
+
+class Step(NamedTuple):
+    """What one step of a model gives; any tuple in this order will do."""
+
+    log_probs: Float[Tensor, "rows vocab"]
+    weights: Float[Tensor, "rows source_len"]
+    state: DecodingState
+
+
+@runtime_checkable
+class StepModel(Protocol[StateT]):
+    """A model that extends hypotheses by one token at a time.
+
+    A row's numbers must depend on its own sentence and tokens only, never on
+    its neighbors or on padding; then a sentence translates the same in any batch.
+    """
+
+    def start(self, source: Int[Tensor, "batch source_len"], source_lengths: Int[Tensor, " batch"], /) -> StateT:
+        """Read the source sentences; return a state of one row per sentence, in their order."""
+        ...
+
+    def step(
+        self, tokens: Int[Tensor, " rows"], state: StateT, /
+    ) -> tuple[Float[Tensor, "rows vocab"], Float[Tensor, "rows source_len"], StateT]:
+        """Feed each row its newest token; return a ``Step``: what may come next, attention, new state."""
+        ...
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One translation of one sentence, as search found it.
+
+    Attributes:
+        tokens: target ids, without the begin- and end-of-sentence tokens.
+        log_prob: natural logarithm of the model's probability, end-of-sentence token included.
+        score: what the search ranks by; ``log_prob`` where it does not rank.
+        finished: whether the end-of-sentence token was reached within the length limit.
+        weights: attention while predicting each token and, when finished, the
+            end-of-sentence token; on the CPU, columns cut to the sentence's own source length.
+        token_log_probs: one per row of ``weights``; they sum to ``log_prob``.
+    """
+
+    tokens: tuple[int, ...]
+    log_prob: float
+    score: float
+    finished: bool
+    weights: Float[Tensor, "target_len source_len"]
+    token_log_probs: tuple[float, ...]
+
+
+@runtime_checkable
+class Search(Protocol):
+    """A way to find translations."""
+
+    def __call__(
+        self,
+        model: StepModel[StateT],
+        source: Int[Tensor, "batch source_len"],
+        source_lengths: Int[Tensor, " batch"],
+        /,
+    ) -> list[list[Hypothesis]]:
+        """Return the hypotheses of every sentence, best first, at least one each."""
+        ...

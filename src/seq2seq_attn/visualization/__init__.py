@@ -1,0 +1,1 @@
+"""Pictures of what attention did and of how good the translations are."""

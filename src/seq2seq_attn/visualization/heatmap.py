@@ -1,0 +1,122 @@
+"""The attention matrix of one sentence as a picture."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seq_attn.errors import UserError
+from seq2seq_attn.visualization.picture import check_picture_path, picture_style, readable, save_figure, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_POINTS = 72  # per inch
+_LARGEST = 40.0  # inches a side; more than that no viewer opens with pleasure
+
+
+def draw_attention(
+    weights: NDArray[np.floating],
+    source_tokens: Sequence[str],
+    target_tokens: Sequence[str],
+    output: Path,
+    *,
+    title: str | None = None,
+) -> None:
+    """Write the weights as a heat map: a row per target token, a column per source token.
+
+    The color scale runs from 0 to 1 whatever the weights are, so that two pictures can
+    be compared and attention that is spread thin looks thin. Small matrices show their
+    numbers too. In the manner of Bahdanau, Cho and Bengio (2015), figure 3.
+
+    Args:
+        weights: shape (target tokens, source tokens); rows sum to 1.
+        source_tokens: the labels on top.
+        target_tokens: the labels at the left.
+        output: a ``.png`` or ``.svg`` file; an older one is replaced.
+        title: a line above the picture.
+
+    Raises:
+        UserError: for another file type, a file that cannot be written, or no tokens.
+        MissingExtra: if matplotlib is not installed.
+        ValueError: if the weights do not fit the tokens.
+    """
+    check_picture_path(output)
+    if weights.shape != (len(target_tokens), len(source_tokens)):
+        raise ValueError(
+            f"weights of shape {weights.shape} do not fit {len(target_tokens)} target tokens "
+            f"and {len(source_tokens)} source tokens"
+        )
+    if weights.size == 0:
+        raise UserError(
+            f"there is no attention to draw: {weights.shape[1]} source and {weights.shape[0]} target tokens"
+        )
+    source = [readable(token) for token in source_tokens]
+    target = [readable(token) for token in target_tokens]
+    heading = visible(title) if title else None
+    with picture_style([*source, *target, heading or ""], output):
+        save_figure(_figure(weights, source, target, heading), output)
+
+
+def _figure(weights: NDArray[np.floating], source: Sequence[str], target: Sequence[str], title: str | None) -> Figure:
+    from matplotlib.figure import Figure
+
+    cell = _cell_size(max(weights.shape))
+    height, width = (cell * count for count in weights.shape)
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    image = axes.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="none")
+    _label(axes, source, target, cell)
+    if max(weights.shape) <= 12:
+        _write_numbers(axes, weights)
+    # the matrix alone sizes the figure; labels, title and color bar stand outside and the crop takes them in
+    bar_height = min(max(height, 1.2), 4.0)
+    bar = figure.add_axes((1 + 0.2 / width, 1 - bar_height / height, 0.14 / width, bar_height / height))
+    figure.colorbar(image, cax=bar, label="attention weight")
+    if title:
+        room = max(int((width + 1.5) * 11), 40)
+        axes.set_title("\n".join(textwrap.wrap(title, room)), fontsize=11, pad=12)
+    return figure
+
+
+def _cell_size(longest: int) -> float:
+    """Inches per token: generous while there is room, never more than a picture can hold."""
+    wanted = 0.5 if longest <= 12 else 0.34 if longest <= 30 else 0.24
+    return min(wanted, _LARGEST / longest)
+
+
+def _label(axes: Axes, source: Sequence[str], target: Sequence[str], cell: float) -> None:
+    size = min(max(cell * _POINTS * 0.6, 5.0), 11.0)
+    step = max(1, math.ceil(size / (cell * _POINTS)))  # hundreds of tokens: label every few
+    rotation = 45 if cell >= 0.5 else 90
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xticks(range(0, len(source), step), labels=source[::step])
+    axes.set_yticks(range(0, len(target), step), labels=target[::step])
+    for label in axes.get_xticklabels():
+        label.set(rotation=rotation, rotation_mode="anchor", fontsize=size)
+        label.set(horizontalalignment="left", verticalalignment="baseline" if rotation == 45 else "center")
+    for label in axes.get_yticklabels():
+        label.set_fontsize(size)
+    axes.set_xlabel("source", labelpad=8)
+    axes.set_ylabel("target", labelpad=8)
+    axes.tick_params(which="both", length=0)
+    if cell < 0.15:
+        return  # lines between cells this small would be all that is seen
+    axes.set_xticks([edge - 0.5 for edge in range(len(source) + 1)], minor=True)
+    axes.set_yticks([edge - 0.5 for edge in range(len(target) + 1)], minor=True)
+    axes.grid(which="minor", color="0.85", linewidth=0.5)
+
+
+def _write_numbers(axes: Axes, weights: NDArray[np.floating]) -> None:
+    for (row, column), weight in np.ndenumerate(weights):
+        if weight >= 0.005:
+            color = "white" if weight > 0.55 else "0.25"
+            axes.text(column, row, f"{weight:.2f}", ha="center", va="center", fontsize=8, color=color)

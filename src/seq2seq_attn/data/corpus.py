@@ -1,0 +1,220 @@
+r"""Parallel text from files: two text files, TSV, JSONL or Parquet, gzip included.
+
+A line ends at ``\n``, ``\r\n`` or a lone ``\r``, and nowhere else: U+2028, U+0085 and their like
+are characters of the sentence. Everything wrong is reported with its file and line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+from seq2seq_attn.config.corpora import CorpusConfig, JsonlCorpus, ParquetCorpus, TextCorpus, TsvCorpus
+from seq2seq_attn.errors import DataError, did_you_mean
+from seq2seq_attn.runtime import optional_import
+
+
+class SentencePair(NamedTuple):
+    """A sentence and its translation."""
+
+    source: str
+    target: str
+
+
+def read_corpus(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[SentencePair]:
+    """Read the sentence pairs of a corpus, or of several one after the other.
+
+    Raises:
+        DataError: if a file is missing, damaged, or does not fit its partner.
+    """
+    match corpus:
+        case TextCorpus():
+            yield from _read_text(corpus)
+        case TsvCorpus():
+            for path in corpus.tsv:
+                yield from _read_tsv(path, corpus.source_column, corpus.target_column)
+        case JsonlCorpus():
+            for path in corpus.jsonl:
+                yield from _read_jsonl(path, corpus.source, corpus.target)
+        case ParquetCorpus():
+            for path in corpus.parquet:
+                yield from _read_parquet(path, corpus.source, corpus.target)
+        case _:
+            for part in corpus:
+                yield from read_corpus(part)
+
+
+def corpus_files(corpus: CorpusConfig | Iterable[CorpusConfig]) -> list[str]:
+    """List the files that :func:`read_corpus` reads."""
+    match corpus:
+        case TextCorpus():
+            return [*corpus.source, *corpus.target]
+        case TsvCorpus():
+            return list(corpus.tsv)
+        case JsonlCorpus():
+            return list(corpus.jsonl)
+        case ParquetCorpus():
+            return list(corpus.parquet)
+        case _:
+            return [path for part in corpus for path in corpus_files(part)]
+
+
+def read_lines(path: str | Path) -> Iterator[str]:
+    """Read the lines of a UTF-8 text file without their ends; ``.gz`` is decompressed.
+
+    A byte-order mark at the start is dropped.
+
+    Raises:
+        DataError: if the file is missing or damaged, or a line is not valid UTF-8.
+    """
+    with _explained(path), open_binary(path) as binary:
+        # Bytes that are no UTF-8 become surrogates, which UTF-8 never gives: so the line is known.
+        text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=None)
+        for number, line in enumerate(text, start=1):
+            if not line.isascii():
+                _check_utf8(path, number, line)
+            yield line.removesuffix("\n")
+
+
+def open_binary(path: str | Path) -> IO[bytes]:
+    """Open a file for reading, decompressed if its name ends in ``.gz``."""
+    if str(path).endswith(".gz"):
+        return cast("IO[bytes]", gzip.GzipFile(path, "rb"))
+    return Path(path).open("rb")
+
+
+@contextmanager
+def _explained(path: str | Path) -> Iterator[None]:
+    """Turn what can go wrong with a file into an error that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: no such file (looked for it in {Path.cwd()}); paths are relative to the folder "
+            "the command is started in"
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"{path}: this is not a whole gzip file ({error}); fetch it again, or drop the '.gz' of its name "
+            "if it is not compressed"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _check_utf8(path: str | Path, number: int, line: str) -> None:
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError as error:
+        byte = ord(line[error.start]) - 0xDC00
+        if number == 1 and byte in (0xFE, 0xFF):
+            mend = "the file looks like UTF-16; save it as UTF-8"
+        elif number == 1 and line.startswith("\x1f"):
+            mend = "the file looks compressed; give it a name that ends in '.gz'"
+        else:
+            mend = "save the file as UTF-8"
+        raise DataError(f"{path}:{number}: byte 0x{byte:02x} is not valid UTF-8; {mend}") from error
+
+
+def _read_text(corpus: TextCorpus) -> Iterator[SentencePair]:
+    if len(corpus.source) != len(corpus.target):
+        raise DataError(
+            f"a corpus has {len(corpus.source)} source files but {len(corpus.target)} target files; "
+            "name them in pairs, in the same order"
+        )
+    for source, target in zip(corpus.source, corpus.target, strict=True):
+        yield from _read_side_by_side(source, target)
+
+
+def _read_side_by_side(source: str, target: str) -> Iterator[SentencePair]:
+    sources, targets = read_lines(source), read_lines(target)
+    count = 0
+    for count, line in enumerate(sources, start=1):
+        translation = next(targets, None)
+        if translation is None:
+            raise _unequal(source, count + sum(1 for _ in sources), target, count - 1)
+        yield SentencePair(line, translation)
+    rest = sum(1 for _ in targets)
+    if rest:
+        raise _unequal(source, count, target, count + rest)
+
+
+def _unequal(source: str, source_lines: int, target: str, target_lines: int) -> DataError:
+    shorter = source if source_lines < target_lines else target
+    return DataError(
+        f"{source} has {source_lines} lines but {target} has {target_lines}: {shorter} is shorter by "
+        f"{abs(source_lines - target_lines)}; line i of one must translate line i of the other"
+    )
+
+
+def _read_tsv(path: str, source_column: int, target_column: int) -> Iterator[SentencePair]:
+    needed = max(source_column, target_column) + 1
+    for number, line in enumerate(read_lines(path), start=1):
+        columns = line.split("\t")
+        if len(columns) < needed:
+            raise DataError(
+                f"{path}:{number}: {_count(len(columns), 'column')}, but column {needed - 1} is asked for "
+                "(the first one is 0); columns are separated by tabs"
+            )
+        yield SentencePair(columns[source_column], columns[target_column])
+
+
+def _read_jsonl(path: str, source: str, target: str) -> Iterator[SentencePair]:
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            continue
+        place = f"{path}:{number}"
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DataError(f"{place}: this is not JSON ({error}); each line holds one object") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{place}: expected a JSON object with the keys {source!r} and {target!r}")
+        yield SentencePair(_json_text(place, record, source), _json_text(place, record, target))
+
+
+def _json_text(place: str, record: dict[str, Any], key: str) -> str:
+    if key not in record:
+        known = ", ".join(map(repr, record)) or "no key at all"
+        raise DataError(f"{place}: no key {key!r}{did_you_mean(key, record)} (found {known})")
+    text = record[key]
+    if not isinstance(text, str):
+        raise DataError(f"{place}: {key!r} must be text, got {json.dumps(text)[:60]}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:  # JSON can spell one half of a surrogate pair
+        raise DataError(f"{place}: {key!r} holds half a surrogate pair, which is no character") from error
+    return text
+
+
+def _read_parquet(path: str, source: str, target: str) -> Iterator[SentencePair]:
+    parquet = optional_import("pyarrow.parquet", feature="reading Parquet", extra="data")
+    arrow = optional_import("pyarrow", feature="reading Parquet", extra="data")
+    with _explained(path), Path(path).open("rb") as binary:
+        try:
+            file = parquet.ParquetFile(binary)
+        except arrow.ArrowInvalid as error:
+            raise DataError(f"{path}: this is not a whole Parquet file ({error})") from error
+        names = file.schema_arrow.names
+        for column in (source, target):
+            if column not in names:
+                known = ", ".join(map(repr, names))
+                raise DataError(f"{path}: no column {column!r}{did_you_mean(column, names)} (found {known})")
+        row = 0
+        for part in file.iter_batches(columns=[source, target]):
+            for texts in zip(part.column(source).to_pylist(), part.column(target).to_pylist(), strict=True):
+                row += 1
+                for column, text in zip((source, target), texts, strict=True):
+                    if not isinstance(text, str):
+                        raise DataError(f"{path}, row {row}: {column!r} must be text, got {text!r}")
+                yield SentencePair(*texts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

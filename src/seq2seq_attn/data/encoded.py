@@ -1,0 +1,167 @@
+"""A corpus as token ids, in flat arrays that the operating system maps into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seq_attn.errors import DataError
+
+SIDES = ("source", "target")
+
+
+class Ragged:
+    """Rows of different lengths behind each other in one flat array.
+
+    Args:
+        values: all rows, one after the other.
+        offsets: where each row starts, and where the last one ends.
+    """
+
+    def __init__(self, values: NDArray[Any], offsets: NDArray[np.int64]) -> None:
+        self.values = values
+        self.offsets = offsets
+        self.lengths: NDArray[np.int64] = np.diff(offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[Any]:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]], dtype: type[np.integer[Any]]) -> Ragged:
+        """Hold ``rows`` in memory."""
+        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        return cls(np.fromiter(chain.from_iterable(rows), dtype=dtype, count=int(offsets[-1])), offsets)
+
+    @classmethod
+    def open(cls, path: Path) -> Ragged:
+        """Map what a :class:`RaggedWriter` wrote.
+
+        Raises:
+            DataError: if it is missing or damaged.
+        """
+        try:
+            offsets = np.load(_offsets_path(path), allow_pickle=False)
+            dtype = np.dtype(_suffix_dtype(path))
+            size = path.stat().st_size
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path}: the prepared corpus cannot be read: {error}") from error
+        if len(offsets) == 0 or size != offsets[-1] * dtype.itemsize:
+            raise DataError(f"{path}: the prepared corpus is damaged: it has {size} bytes; prepare it again")
+        # an empty file cannot be mapped
+        values = np.memmap(path, dtype=dtype, mode="r") if size else np.zeros(0, dtype)
+        return cls(np.asarray(values), offsets)
+
+
+class RaggedWriter:
+    """Writes rows to disk as they come, so that a corpus need not fit into memory.
+
+    Args:
+        path: the file of the values; its suffix is the type, such as ``.uint16``. The offsets go beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._dtype = np.dtype(_suffix_dtype(path))
+        self._lengths: list[int] = []
+        self._file: IO[bytes] = path.open("wb")
+
+    def __enter__(self) -> RaggedWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if kind is None:
+            offsets = np.concatenate(([0], np.cumsum(self._lengths, dtype=np.int64))).astype(np.int64)
+            np.save(_offsets_path(self._path), offsets)
+
+    def write(self, rows: Iterable[Sequence[int]]) -> None:
+        """Append rows."""
+        for row in rows:
+            self._lengths.append(len(row))
+            self._file.write(np.asarray(row, dtype=self._dtype).tobytes())
+
+
+class EncodedCorpus:
+    """Sentence pairs as token ids, without special symbols.
+
+    Args:
+        source: token ids of the source sentences.
+        target: token ids of the target sentences.
+    """
+
+    def __init__(self, source: Ragged, target: Ragged) -> None:
+        if len(source) != len(target):
+            raise DataError(
+                f"the prepared corpus is damaged: {len(source)} source sentences, {len(target)} target sentences; "
+                "prepare it again"
+            )
+        self._source = source
+        self._target = target
+
+    @classmethod
+    def open(cls, folder: Path) -> EncodedCorpus:
+        """Map a corpus that was written with :func:`ids_path` names into memory.
+
+        Raises:
+            DataError: if it is missing or damaged.
+        """
+        return cls(*(Ragged.open(_find(folder, side)) for side in SIDES))
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def source(self, number: int) -> NDArray[Any]:
+        """Return the token ids of one source sentence."""
+        return self._source[number]
+
+    def target(self, number: int) -> NDArray[Any]:
+        """Return the token ids of one target sentence."""
+        return self._target[number]
+
+    @property
+    def source_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each source sentence."""
+        return self._source.lengths
+
+    @property
+    def target_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each target sentence."""
+        return self._target.lengths
+
+
+def ids_path(folder: Path, side: str, vocabulary_size: int) -> Path:
+    """Name the file of one side's token ids; the suffix is the smallest type that holds them."""
+    return folder / f"{side}.{ids_dtype(vocabulary_size).__name__}"
+
+
+def ids_dtype(vocabulary_size: int) -> type[np.integer[Any]]:
+    """Return the smallest type that holds the ids of a vocabulary."""
+    return np.uint16 if vocabulary_size <= 2**16 else np.int32
+
+
+def _find(folder: Path, side: str) -> Path:
+    for suffix in ("uint16", "int32"):
+        path = folder / f"{side}.{suffix}"
+        if path.is_file():
+            return path
+    raise DataError(f"{folder}: the {side} side of the prepared corpus is missing; prepare it again")
+
+
+def _suffix_dtype(path: Path) -> str:
+    return path.suffix.removeprefix(".")
+
+
+def _offsets_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.offsets.npy")

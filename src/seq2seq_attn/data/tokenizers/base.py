@@ -1,0 +1,62 @@
+"""What every tokenizer does: text to token ids and back, without loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
+
+UNKNOWN_TEXT = "⁇"
+"""What an unknown token looks like in decoded text."""
+
+
+class Tokenizer(ABC):
+    """Text to token ids and back.
+
+    Every kind gives the special symbols the same ids: ``PAD, UNK, BOS, EOS = 0, 1, 2, 3``.
+    ``decode(encode(text)) == text`` holds for every text whose tokens are in the vocabulary:
+    nothing is normalized, no whitespace is lost. A text that spells a special symbol,
+    such as ``</s>``, never becomes that symbol's id.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Size of the vocabulary, special symbols included."""
+
+    @abstractmethod
+    def tokenize(self, text: str) -> list[str]:
+        """Split ``text`` into tokens; unknown ones stay visible as they are."""
+
+    @abstractmethod
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Turn texts into token ids; no special symbols are added, the unknown becomes ``UNK``."""
+
+    @abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """Turn token ids into text; ``PAD``, ``BOS`` and ``EOS`` are skipped."""
+
+    @abstractmethod
+    def id_to_token(self, token_id: int) -> str:
+        """Return the token of an id."""
+
+    @abstractmethod
+    def token_to_id(self, token: str) -> int:
+        """Return the id of a token or of a special symbol's name; ``UNK`` if it is unknown."""
+
+    @abstractmethod
+    def is_word_start(self, token_id: int) -> bool:
+        """Tell whether this token begins a new word, so that tokens can be merged into words."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write all that :func:`load_tokenizer` needs into ``folder``."""
+
+    def encode(self, text: str) -> list[int]:
+        """Turn one text into token ids; see :meth:`encode_batch`."""
+        return self.encode_batch([text])[0]

@@ -21,8 +21,8 @@ class TsvCorpus(Section):
     """Tab-separated files without a header."""
 
     tsv: Files = Field(description="Tab-separated file, one pair per line; .gz is read too.")
-    source_column: CountOrZero = Field(0, description="Column of the source sentence, the first one is 0.")
-    target_column: CountOrZero = Field(1, description="Column of the target sentence.")
+    source_column: CountOrZero = Field(default=0, description="Column of the source sentence, the first one is 0.")
+    target_column: CountOrZero = Field(default=1, description="Column of the target sentence.")
 
 
 class JsonlCorpus(Section):
@@ -48,7 +48,7 @@ def corpus_format(value: object) -> str:
     """Return the format a corpus is written in; two text files when no format is named."""
     if isinstance(value, Mapping):
         return next((name for name in FORMATS if name in value), "text")
-    return {TsvCorpus: "tsv", JsonlCorpus: "jsonl", ParquetCorpus: "parquet"}.get(type(value), "text")
+    return next((name for name in FORMATS if hasattr(value, name)), "text")
 
 
 def _tag(value: object) -> str:

@@ -75,7 +75,7 @@ class Shorthand:
         self.expand = expand
         self.short = short
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: CoreHandler) -> CoreSchema:  # noqa: ANN401
+    def __get_pydantic_core_schema__(self, source: Any, handler: CoreHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self.expand, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: JsonHandler) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Shorthand:
 class OneOrMany:
     """Lets a tuple be written as a list or, when it has one item, as that item."""
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: CoreHandler) -> CoreSchema:  # noqa: ANN401
+    def __get_pydantic_core_schema__(self, source: Any, handler: CoreHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(
             self._expand,
             handler(source),

@@ -1,0 +1,111 @@
+"""The `training` section of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from seq2seq_attn.config.types import Count, CountOrZero, NotNegative, Positive, Section, Share, ShareOrAll, wrong
+
+DEFAULT_BATCH_TOKENS = 2048  # used when neither batch_tokens nor batch_sentences is written
+
+
+def _pair(value: object) -> object:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise wrong("expected a list of two numbers")
+    return tuple(value)
+
+
+class OptimizerConfig(Section):
+    """How parameters follow gradients."""
+
+    kind: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="Update rule.")
+    learning_rate: Positive = Field(default=0.001, description="The highest one, which the schedule scales.")
+    weight_decay: NotNegative = Field(default=0.0, description="Decoupled in adamw, an L2 penalty in adam and sgd.")
+    betas: Annotated[tuple[Share, Share], BeforeValidator(_pair)] = Field(
+        default=(0.9, 0.999), description="Decay of the two moments; adam and adamw."
+    )
+    epsilon: Positive = Field(default=1e-8, description="Keeps the division finite; adam and adamw.")
+    momentum: Share = Field(default=0.0, description="sgd only.")
+
+
+class ScheduleConfig(Section):
+    """How the learning rate changes with time."""
+
+    kind: Literal["constant", "cosine", "inverse_sqrt", "plateau", "luong"] = Field(
+        default="cosine", description="Shape of the schedule."
+    )
+    warmup_steps: CountOrZero = Field(default=200, description="Steps in which the rate rises from zero.")
+    minimum_ratio: ShareOrAll = Field(
+        default=0.0, description="cosine: where it ends, as a share of the learning rate."
+    )
+    factor: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.5, description="plateau, luong: the rate is multiplied by it."
+    )
+    patience: CountOrZero = Field(default=1, description="plateau: validations without progress before the rate drops.")
+    halve_after_epochs: Count = Field(default=8, description="luong: the rate drops after each epoch from this one on.")
+
+
+def _validate_every(value: object) -> object:
+    if value == "epoch" or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise wrong("expected the word epoch, or a number of steps")
+
+
+class TrainingConfig(Section):
+    """How the model learns, and when it stops."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU when there is one.")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="Of matrix products; auto: the fastest that the device multiplies natively."
+    )
+    optimizer: OptimizerConfig = Field(default=OptimizerConfig(), description="Update rule.")
+    schedule: ScheduleConfig = Field(default=ScheduleConfig(), description="Learning rate over time.")
+    label_smoothing: Share = Field(default=0.1, description="Probability taken from the right token for all others.")
+    clip_norm: Positive | None = Field(default=1.0, description="Largest norm of the gradient; null: any.")
+    batch_tokens: Count | None = Field(
+        default=None,
+        description="Target tokens of a batch, padding included; "
+        f"{DEFAULT_BATCH_TOKENS} when batch_sentences is not set either.",
+    )
+    batch_sentences: Count | None = Field(default=None, description="Sentences of a batch, instead of batch_tokens.")
+    accumulate: Count = Field(default=1, description="Batches per step of the optimizer.")
+    max_epochs: Count | None = Field(default=30, description="Passes over the corpus; null: no such limit.")
+    max_steps: Count | None = Field(default=None, description="Steps of the optimizer; null: no such limit.")
+    max_minutes: Positive | None = Field(default=None, description="Minutes of training; null: no such limit.")
+    validate_every: Annotated[Literal["epoch"] | Count, BeforeValidator(_validate_every)] = Field(
+        default="epoch", description="`epoch` or a number of steps."
+    )
+    patience: Count | None = Field(
+        default=5, description="Validations without progress before training stops; null: never."
+    )
+    keep_best: Count = Field(default=3, description="How many of the best checkpoints stay on disk.")
+    validation_metric: Literal["bleu", "loss"] = Field(default="bleu", description="What makes a checkpoint the best.")
+    log_every: Count = Field(default=50, description="Steps between two log lines.")
+    tensorboard: bool = Field(default=False, description="Write TensorBoard files (needs the extra `tensorboard`).")
+    threads: Count | None = Field(default=None, description="CPU threads; null: as torch chooses.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _some_batch_size(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping | None):
+            return value
+        value = dict(value or {})
+        if value.get("batch_tokens") is None and value.get("batch_sentences") is None:
+            value["batch_tokens"] = DEFAULT_BATCH_TOKENS
+        return value
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """One batch size, and at least one way to end."""
+        if self.batch_tokens is not None and self.batch_sentences is not None:
+            yield "batch_sentences", "a batch has a size in tokens or in sentences; remove this key or batch_tokens"
+        if self.max_epochs is None and self.max_steps is None:
+            if self.max_minutes is None:
+                yield "max_epochs", "training would never end; set max_epochs, max_steps or max_minutes"
+            elif self.schedule.kind == "cosine":
+                yield (
+                    "schedule.kind",
+                    "cosine must know its length in advance; set max_epochs or max_steps too, or use 'constant'",
+                )

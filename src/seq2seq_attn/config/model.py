@@ -19,10 +19,12 @@ class DropoutConfig(Section):
     variational: bool = Field(default=False, description="The same mask at every time step.")
 
 
-def expand_dropout(value: object) -> object:
-    """Write a single dropout number out as its parts."""
+DROPOUT_PLACES = ("embedding", "state", "output")
+
+
+def _expand_dropout(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"embedding": value, "state": value, "output": value}
+        return dict.fromkeys(DROPOUT_PLACES, value)
     if value is None or isinstance(value, Mapping | DropoutConfig):
         return value
     raise wrong("expected a number, or a mapping of embedding, state, output and variational")
@@ -85,7 +87,7 @@ class ModelConfig(Section):
         default="none", description="target: output layer = target embedding; all: = source embedding, too."
     )
     dropout: Annotated[
-        DropoutConfig, Shorthand(expand_dropout, {"type": "number", "minimum": 0, "exclusiveMaximum": 1})
+        DropoutConfig, Shorthand(_expand_dropout, {"type": "number", "minimum": 0, "exclusiveMaximum": 1})
     ] = Field(default=DropoutConfig(), description="A number, or one number for each place.")
     encoder: EncoderConfig = Field(default=EncoderConfig(), description="Reads the source.")
     decoder: DecoderConfig = Field(default=DecoderConfig(), description="Writes the target.")

@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from seq2seq_attn.attention.base import Memory
+from seq2seq_attn.data.batching import mask
 from seq2seq_attn.models.base import Forced, ModelStep, Seq2Seq
 from seq2seq_attn.nn.bridge import Bridge
 from seq2seq_attn.nn.decoder import Decoder, DecoderState
@@ -15,7 +16,6 @@ from seq2seq_attn.nn.dropout import SequenceDropout
 from seq2seq_attn.nn.embeddings import TokenEmbedding
 from seq2seq_attn.nn.encoder import LSTMEncoder
 from seq2seq_attn.nn.lstm import LSTMState
-from seq2seq_attn.nn.masking import length_mask
 
 
 class RNNState(NamedTuple):
@@ -80,10 +80,10 @@ class RNNSeq2Seq(Seq2Seq):
 
     def start(self, source: Int[Tensor, "batch source_len"], source_lengths: Int[Tensor, " batch"]) -> RNNState:
         """Encode a source batch; return the state before the first target token."""
-        mask = length_mask(source_lengths, source.shape[1])
+        source_mask = mask(source_lengths, source.shape[1])
         embedded = self.embedding_dropout(self.source_embedding(source))
-        encoded = self.encoder(embedded, source_lengths, mask)
-        memory = self.decoder.attention.memorize(encoded.states, mask)
+        encoded = self.encoder(embedded, source_lengths, source_mask)
+        memory = self.decoder.attention.memorize(encoded.states, source_mask)
         hidden, cell = self.bridge(encoded)
         return RNNState(memory, self.decoder.start(LSTMState(hidden, cell), memory))
 

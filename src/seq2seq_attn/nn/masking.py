@@ -1,15 +1,10 @@
-"""Lengths, masks and order: what makes a padded batch behave like single sentences."""
+"""Order and averages inside each sentence's own length."""
 
 from __future__ import annotations
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-
-
-def length_mask(lengths: Int[Tensor, " batch"], size: int) -> Bool[Tensor, "batch size"]:
-    """Return True where there is a token, False on padding."""
-    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def reverse_padded(

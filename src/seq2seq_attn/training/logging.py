@@ -1,0 +1,126 @@
+"""Where the numbers of a training go: a JSON Lines file, TensorBoard, the screen."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from tqdm import tqdm
+
+from seq2seq_attn.files import write_atomic
+from seq2seq_attn.runtime import optional_import
+
+Record = Mapping[str, object]
+
+
+class Sink(Protocol):
+    """Takes one record after another; each has a ``kind`` and a ``step``."""
+
+    def write(self, record: Record) -> None:
+        """Take a record."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+class JsonLines:
+    """One JSON object per line. A resumed run forgets what was logged after the step it resumes from."""
+
+    def __init__(self, path: Path, *, resume_step: int = 0) -> None:
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            write_atomic(path, "".join(line for line in lines if _step(line) <= resume_step))
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, record: Record) -> None:
+        """Append a line."""
+        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # a line that was cut off when the machine died
+
+
+class TensorBoard:
+    """Scalars for TensorBoard.
+
+    Raises:
+        MissingExtra: if TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, *, resume_step: int = 0) -> None:
+        optional_import("tensorboard", feature="training.tensorboard", extra="tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=resume_step + 1)
+
+    def write(self, record: Record) -> None:
+        """Write every number of the record as ``kind/name``."""
+        step = record["step"]
+        for name, value in record.items():
+            if isinstance(value, float | int) and name != "step":
+                self._writer.add_scalar(f"{record['kind']}/{name}", value, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
+
+
+class Screen:
+    """A progress bar on stderr, one per epoch, and a line per validation."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._bar: tqdm[NoReturn] | None = None
+        self._quiet = quiet
+
+    def start_epoch(self, number: int, *, total: int, done: int) -> None:
+        """Show a new bar of ``total`` batches."""
+        self.close()
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            desc=f"epoch {number}",
+            unit="batch",
+            file=sys.stderr,
+            disable=True if self._quiet else None,
+            leave=False,
+            dynamic_ncols=True,
+        )
+
+    def advance(self, batches: int) -> None:
+        """Move the bar on."""
+        if self._bar is not None:
+            self._bar.update(batches)
+
+    def write(self, record: Record) -> None:
+        """Show a training record beside the bar, any other as a line of its own."""
+        if self._quiet:
+            return
+        if record["kind"] == "train":
+            shown = {name: _short(record[name]) for name in ("loss", "tokens_per_second", "minutes_left")}
+            if self._bar is not None and not self._bar.disable:
+                self._bar.set_postfix(shown)
+            return
+        numbers = "  ".join(f"{name} {_short(value)}" for name, value in record.items() if isinstance(value, float))
+        tqdm.write(f"step {record['step']}  epoch {record['epoch']}  {record['kind']}  {numbers}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,222 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+
+from seq2seq_attn.data.batching import Batch
+from seq2seq_attn.training.interrupts import Interrupted, Interrupts
+from seq2seq_attn.training.limits import Limits
+from seq2seq_attn.training.logging import Screen, Sink
+from seq2seq_attn.training.schedules import Schedule
+from seq2seq_attn.training.state import TrainState
+from seq2seq_attn.training.updater import Updater
+
+Scores = Mapping[str, float]
+
+
+class Batches(Protocol):
+    """Where batches come from; the order of an epoch is a function of its number alone."""
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Return the batches of an epoch from number ``start`` on."""
+
+    def batches_per_epoch(self, epoch: int) -> int:
+        """Return how many there are."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The cadence of a training.
+
+    Attributes:
+        learning_rate: what the schedule's factor is multiplied with.
+        limits: when to end.
+        accumulate: batches per step.
+        validate_every: "epoch" or a number of steps.
+        patience: validations without progress before training ends; None for no limit.
+        metric: the score that decides what is best.
+        higher_is_better: whether more of it is better.
+        log_every: steps between log lines.
+    """
+
+    learning_rate: float
+    limits: Limits
+    accumulate: int = 1
+    validate_every: Literal["epoch"] | int = "epoch"
+    patience: int | None = None
+    metric: str = "bleu"
+    higher_is_better: bool = True
+    log_every: int = 50
+
+
+class Trainer:
+    """Trains until a limit is reached or nothing improves any more.
+
+    Args:
+        updater: makes the steps.
+        schedule: of the learning rate.
+        batches: what to learn from.
+        settings: the cadence.
+        validate: scores the model as it is; called in evaluation mode.
+        save: keeps the model and this state; gets the scores when it was just validated.
+        sinks: where the numbers go.
+        interrupts: asked after every step whether to stop.
+    """
+
+    def __init__(
+        self,
+        *,
+        updater: Updater,
+        schedule: Schedule,
+        batches: Batches,
+        settings: Settings,
+        validate: Callable[[], Scores],
+        save: Callable[[TrainState, Scores | None], None],
+        sinks: Sequence[Sink],
+        interrupts: Interrupts,
+    ) -> None:
+        self.updater = updater
+        self.schedule = schedule
+        self.batches = batches
+        self.settings = settings
+        self.validate = validate
+        self.save = save
+        self.sinks = sinks
+        self.interrupts = interrupts
+        self.screen = next((sink for sink in sinks if isinstance(sink, Screen)), Screen(quiet=True))
+        self.state = TrainState()
+        self._stream: Iterator[Batch] | None = None
+        self._window_loss = torch.zeros(())
+        self._clock = time.perf_counter()
+        self._window_start = (0.0, 0)
+
+    def fit(self) -> str:
+        """Train from ``self.state`` to the end; return why it ended.
+
+        Raises:
+            Interrupted: after a signal; everything has been saved.
+        """
+        self._clock = time.perf_counter()
+        self._window_start = (self.state.seconds, self.state.window_tokens)
+        self._window_loss = torch.tensor(self.state.window_loss, dtype=torch.float64, device=self.updater.device)
+        try:
+            while True:
+                if self._validation_due():
+                    self._judge()
+                reason = self._reason_to_end()
+                if reason is not None:
+                    break
+                self._advance()
+                self.interrupts.check()
+        except Interrupted:
+            self._save(None)
+            raise
+        finally:
+            self._stream = None
+            self.screen.close()
+        if self.state.validated_step != self.state.step:
+            self._judge()
+        return reason
+
+    def _reason_to_end(self) -> str | None:
+        patience = self.settings.patience
+        if patience is not None and self.state.bad_validations >= patience:
+            return f"no progress in {self.settings.metric} over {patience} validations"
+        return self.settings.limits.reached(self.state)
+
+    def _advance(self) -> None:
+        """Make one step and move the counters."""
+        state = self.state
+        total = self.batches.batches_per_epoch(state.epoch)
+        if self._stream is None:
+            self._stream = self.batches.epoch(state.epoch, state.batch)
+            self.screen.start_epoch(state.epoch + 1, total=total, done=state.batch)
+        group = list(itertools.islice(self._stream, self.settings.accumulate))
+        share_done = self.settings.limits.share_done(state, total)
+        rate = self.settings.learning_rate * self.schedule.rate_factor(state, share_done)
+        result = self.updater.update(group, rate)
+        self._window_loss += result.likelihood
+        state.window_tokens += result.tokens
+        state.tokens += result.tokens
+        state.step += 1
+        state.batch += len(group)
+        self.screen.advance(len(group))
+        if state.batch >= total:
+            state.epoch, state.batch, self._stream = state.epoch + 1, 0, None
+        self._tick()
+        if state.step % self.settings.log_every == 0:
+            self._log(rate, float(result.gradient_norm), share_done)
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.state.seconds += now - self._clock
+        self._clock = now
+
+    def _log(self, rate: float, gradient_norm: float, share_done: float) -> None:
+        state = self.state
+        loss = float(self._window_loss) / state.window_tokens
+        since, already = self._window_start
+        seconds = state.seconds - since
+        record = {
+            "kind": "train",
+            "step": state.step,
+            "epoch": state.epoch,
+            "loss": loss,
+            "perplexity": _perplexity(loss),
+            "learning_rate": rate,
+            "gradient_norm": gradient_norm,
+            "tokens": state.tokens,
+            "tokens_per_second": (state.window_tokens - already) / seconds,
+            "seconds": state.seconds,
+            "minutes_left": state.seconds / 60 * (1 / share_done - 1) if share_done else None,
+        }
+        self._emit(record)
+        self._window_loss.zero_()
+        state.window_tokens = 0
+        self._window_start = (state.seconds, 0)
+
+    def _validation_due(self) -> bool:
+        state, every = self.state, self.settings.validate_every
+        if state.step == 0 or state.validated_step == state.step:
+            return False
+        return state.batch == 0 if every == "epoch" else state.step % every == 0
+
+    def _judge(self) -> None:
+        """Validate, remember whether it was progress, save."""
+        state, settings = self.state, self.settings
+        self.updater.model.eval()
+        scores = self.validate()
+        value = scores[settings.metric]
+        improved = state.best is None or (value > state.best if settings.higher_is_better else value < state.best)
+        if improved:
+            state.best = value
+        state.bad_validations = 0 if improved else state.bad_validations + 1
+        self.schedule.after_validation(state, improved=improved)
+        state.validated_step = state.step
+        self._tick()
+        self._emit({"kind": "validation", "step": state.step, "epoch": state.epoch, **scores, "seconds": state.seconds})
+        self._save(scores)
+        # what validation and saving took is not training speed
+        self._window_start = (state.seconds, state.window_tokens)
+
+    def _save(self, scores: Scores | None) -> None:
+        self._tick()
+        self.state.window_loss = float(self._window_loss)
+        self.save(self.state, scores)
+        self._tick()
+
+    def _emit(self, record: Mapping[str, object]) -> None:
+        for sink in self.sinks:
+            sink.write(record)
+
+
+def _perplexity(loss: float) -> float:
+    return math.exp(min(loss, 700.0))  # more than e^709 is no float

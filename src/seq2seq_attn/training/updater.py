@@ -1,0 +1,103 @@
+"""One optimizer step: forward, loss, backward, clip, update."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seq2seq_attn.data.batching import Batch
+from seq2seq_attn.models.base import Seq2Seq
+from seq2seq_attn.nn.losses import Loss, output_loss
+from seq2seq_attn.runtime import Precision
+
+
+class StepResult(NamedTuple):
+    """What a step did; tensors stay on the device so that nobody waits for it."""
+
+    likelihood: Tensor  # negative log-likelihood, summed over tokens
+    gradient_norm: Tensor  # before clipping
+    tokens: int
+
+
+def batch_loss(model: Seq2Seq, batch: Batch, *, smoothing: float = 0.0) -> Loss:
+    """Return the loss of a batch under teacher forcing, summed over its target tokens.
+
+    The output layer, most of a step's work, sees tokens only and no padding.
+    """
+    forced = model(batch.source, batch.source_lengths, batch.target_in)
+    tokens = batch.target_mask
+    return output_loss(
+        forced.features[tokens],
+        model.output.weight,
+        model.output.bias,
+        batch.target_out[tokens],
+        smoothing=smoothing,
+    )
+
+
+class Updater:
+    """Makes optimizer steps from groups of batches.
+
+    The loss of a step is the sum over all its target tokens divided by their number, counted
+    over the whole group first: one batch of 32 sentences and two of 16 give the same gradient,
+    whatever their lengths.
+
+    Args:
+        model: what learns.
+        optimizer: over its parameters.
+        device: where it is.
+        precision: of the matrix products.
+        label_smoothing: share of probability given to all tokens alike.
+        clip_norm: largest norm of the gradient; None for any.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        optimizer: torch.optim.Optimizer,
+        *,
+        device: torch.device,
+        precision: Precision,
+        label_smoothing: float,
+        clip_norm: float | None,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.device = device
+        self.precision = precision
+        self.label_smoothing = label_smoothing
+        self.clip_norm = float("inf") if clip_norm is None else clip_norm
+        # float16 has so narrow a range that small gradients vanish unless the loss is scaled up
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
+
+    def update(self, batches: Sequence[Batch], learning_rate: float) -> StepResult:
+        """Make one step from ``batches``."""
+        self.model.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        tokens = sum(batch.target_tokens for batch in batches)
+        likelihood = torch.zeros((), device=self.device)
+        for batch in batches:
+            batch = batch.to(self.device)
+            with self.precision.autocast(self.device):
+                loss = batch_loss(self.model, batch, smoothing=self.label_smoothing)
+            self.scaler.scale(loss.smoothed / tokens).backward()  # type: ignore[no-untyped-call]
+            likelihood += loss.negative_log_likelihood
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return StepResult(likelihood, norm, tokens)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs of optimizer and scaler."""
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])

@@ -1,0 +1,1 @@
+"""The grammar behind the toy corpus: English sentences, their Portuguese translations, gold word alignments."""

@@ -28,6 +28,7 @@ class Table:
     seed: int
     values: tuple[float, ...] | None = None  # only these, so that many hypotheses tie exactly
     impossible: float = 0.0  # share of tokens of probability 0
+    eager: float = 0.0  # extra mass on the end of the sentence
 
     @cache  # noqa: B019 - lives as long as one test
     def log_probs(self, sentence: int, prefix: Prefix) -> tuple[float, ...]:
@@ -36,6 +37,7 @@ class Table:
             row = [rng.choice(self.values) for _ in range(VOCAB)]
         else:
             masses = [rng.gammavariate(0.5, 1.0) + 1e-9 for _ in range(VOCAB)]
+            masses[EOS] += self.eager
             row = [math.log(mass / sum(masses)) for mass in masses]
         row = [-math.inf if rng.random() < self.impossible else value for value in row]
         row[PAD] = row[BOS] = -0.01  # tempting, and forbidden
@@ -45,6 +47,18 @@ class Table:
         rng = random.Random(f"weights {self.seed} {sentence} {prefix}")
         masses = [rng.random() + 0.1 for _ in range(source_length)]
         return [mass / sum(masses) for mass in masses]
+
+
+class Script(Table):
+    """Only what is written down can happen; everything else has probability 0."""
+
+    def __init__(self, rows: dict[Prefix, dict[int, float]]) -> None:
+        super().__init__(seed=0)
+        object.__setattr__(self, "rows", rows)
+
+    def log_probs(self, sentence: int, prefix: Prefix) -> tuple[float, ...]:
+        row = self.rows.get(prefix, {})
+        return tuple(row.get(token, -math.inf) for token in range(VOCAB))
 
 
 class Row(NamedTuple):
@@ -94,3 +108,51 @@ def batch(sentences: list[int], lengths: list[int]) -> tuple[Tensor, Tensor]:
         source[i, :length] = 1
         source[i, 0] = sentence
     return source, torch.tensor(lengths)
+
+
+class Path(NamedTuple):
+    """A hypothesis as the searches below see it; ``tokens`` has the end of the sentence."""
+
+    tokens: Prefix = ()
+    log_probs: tuple[float, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        return self.tokens[-1:] == (EOS,)
+
+    def score(self, penalty: float) -> float:
+        return sum(self.log_probs) / max(len(self.tokens), 1) ** penalty
+
+
+def continuations(table: Table, sentence: int, path: Path) -> list[Path]:
+    row = table.log_probs(sentence, path.tokens)
+    allowed = [token for token in (1, EOS, 3) if row[token] > -math.inf]
+    return [Path((*path.tokens, token), (*path.log_probs, row[token])) for token in allowed]
+
+
+def by_total(paths: list[Path]) -> list[Path]:
+    """Best first; Python's sort is stable, so equals stay in the order of what they continue."""
+    return sorted(paths, key=lambda path: -sum(path.log_probs))
+
+
+def exhaustive(table: Table, sentence: int, limit: int, penalty: float, n_best: int) -> list[Path]:
+    """Score every sequence there is; of equals the shorter, then the one whose beginning was better."""
+    live, finished = [Path()], []
+    for _ in range(limit):
+        extended = by_total([new for path in live for new in continuations(table, sentence, path)])
+        finished += [path for path in extended if path.finished]
+        live = [path for path in extended if not path.finished]
+    best = sorted(finished, key=lambda path: -path.score(penalty))
+    return (best + sorted(live, key=lambda path: -path.score(penalty)))[:n_best]
+
+
+def narrow(table: Table, sentence: int, limit: int, penalty: float, beam_size: int) -> list[Path]:
+    """Beam search as its definition says, never stopping before the limit."""
+    live, finished = [Path()], []
+    for _ in range(limit):
+        extended = by_total([new for path in live for new in continuations(table, sentence, path)])
+        beam = sorted(finished + extended, key=lambda path: -path.score(penalty))[:beam_size]
+        extended = [path for path in extended if path in beam]
+        finished += [path for path in extended if path.finished]
+        live = [path for path in extended if not path.finished]
+    return sorted(finished, key=lambda path: -path.score(penalty)) + live

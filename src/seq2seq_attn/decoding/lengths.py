@@ -50,7 +50,7 @@ class LengthPenalty:
         lengths[0] = 1  # an empty hypothesis has log-probability 0 and so score 0
         self._divisors = lengths**exponent
 
-    def score(self, log_probs: Float[Tensor, "batch beam"], length: int) -> Float[Tensor, "batch beam"]:
+    def score(self, log_probs: Float[Tensor, "*any"], length: int) -> Float[Tensor, "*any"]:
         """Return the scores of hypotheses that are all ``length`` tokens long."""
         return log_probs / self._divisors[length]
 

@@ -1,0 +1,173 @@
+"""What is in a checkpoint folder, and how it is written and read.
+
+step-00001200/
+  checkpoint.json     step, scores, versions, checksums of the other files
+  model.safetensors   parameters
+  training.pt         optimizer, random states, counters; only needed to resume
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, load_model, save_model
+
+from seq2seq_attn import __version__
+from seq2seq_attn.errors import CheckpointError
+from seq2seq_attn.files import folder_atomic
+from seq2seq_attn.models.base import Seq2Seq
+
+FORMAT = 1
+
+MODEL = "model.safetensors"
+TRAINING = "training.pt"
+INFO = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Info:
+    """What can be said of a checkpoint without torch.
+
+    Attributes:
+        step: optimizer steps made.
+        epoch: passes over the corpus completed.
+        scores: of the validation at this step; None when it was not validated.
+        version: of this package, when it was written.
+        checksums: SHA-256 of the other files.
+        format: of the folder; a release reads its own and every earlier one.
+    """
+
+    step: int
+    epoch: int
+    scores: dict[str, float] | None
+    version: str
+    checksums: dict[str, str]
+    format: int = FORMAT
+
+
+def write_checkpoint(
+    folder: Path,
+    model: Seq2Seq,
+    training: Mapping[str, Any],
+    *,
+    step: int,
+    epoch: int,
+    scores: Mapping[str, float] | None,
+) -> None:
+    """Write a checkpoint folder; it is complete or absent, never half."""
+    with folder_atomic(folder) as aside:
+        save_model(model, str(aside / MODEL))
+        torch.save(dict(training), aside / TRAINING)
+        info = Info(
+            step=step,
+            epoch=epoch,
+            scores=None if scores is None else dict(scores),
+            version=__version__,
+            checksums={name: _checksum(aside / name) for name in (MODEL, TRAINING)},
+        )
+        (aside / INFO).write_text(json.dumps(dataclasses.asdict(info), indent=2) + "\n", encoding="utf-8")
+
+
+def read_info(folder: Path) -> Info:
+    """Read what a checkpoint says of itself.
+
+    Raises:
+        CheckpointError: if the folder holds no checkpoint of ours, or one of a later format.
+    """
+    path = folder / INFO
+    try:
+        found = json.loads(path.read_bytes())
+        if found["format"] > FORMAT:
+            raise CheckpointError(
+                f"{path}: written by seq2seq_attn {found['version']}, whose format is newer than this release "
+                f"({__version__}) knows; install that version or a later one"
+            )
+        return Info(**{field.name: found[field.name] for field in dataclasses.fields(Info)})
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder}: no checkpoint of seq2seq_attn here ({INFO} is missing)") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise CheckpointError(f"{path}: damaged or foreign ({type(error).__name__}: {error})") from error
+
+
+def check_files(folder: Path, info: Info, names: tuple[str, ...] = (MODEL, TRAINING)) -> None:
+    """Compare files with their checksums.
+
+    Raises:
+        CheckpointError: naming the first that is missing or differs.
+    """
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            raise CheckpointError(f"{path}: missing; the checkpoint is damaged, use another one")
+        if _checksum(path) != info.checksums.get(name):
+            raise CheckpointError(
+                f"{path}: its content does not match its checksum: truncated, changed or damaged; "
+                "use another checkpoint"
+            )
+
+
+def read_parameters(folder: Path, model: Seq2Seq) -> None:
+    """Load parameters into ``model``; every one of them, and no other.
+
+    Raises:
+        CheckpointError: if the file is damaged, foreign, or of another model.
+    """
+    path = folder / MODEL
+    try:
+        load_model(model, str(path), strict=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing; the checkpoint is damaged, use another one") from None
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: not a safetensors file, or a damaged one ({error})") from error
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: parameters of another model: {_mismatch(path, model)}") from error
+
+
+def read_training(folder: Path) -> dict[str, Any]:
+    """Read what a resumed training needs. Code that a file may carry is refused, never run.
+
+    Raises:
+        CheckpointError: if the file is damaged or holds anything but numbers and tensors.
+    """
+    path = folder / TRAINING
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing, so training cannot go on from here") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path}: damaged, or holds something other than tensors ({reason})") from error
+
+
+def _mismatch(path: Path, model: Seq2Seq) -> str:
+    found = {name: tuple(tensor.shape) for name, tensor in load_file(str(path)).items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name in sorted(found.keys() | wanted.keys()):
+        if found.get(name) != wanted.get(name) and (name in found or name not in _shared(model)):
+            return f"{name} is {found.get(name, 'absent')} in the file and {wanted.get(name, 'absent')} in the model"
+    return "their names do not match"
+
+
+def _shared(model: Seq2Seq) -> set[str]:
+    """Names of parameters that stand in the file under another name."""
+    names: dict[int, str] = {}
+    return {
+        name for name, tensor in model.state_dict(keep_vars=True).items() if names.setdefault(id(tensor), name) != name
+    }
+
+
+def _checksum(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

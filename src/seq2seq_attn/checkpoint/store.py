@@ -1,0 +1,89 @@
+"""The checkpoints of one run: which stay, which is best, which is last."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seq2seq_attn.checkpoint.contents import Info, check_files, read_info, write_checkpoint
+from seq2seq_attn.errors import CheckpointError
+from seq2seq_attn.files import link_atomic, remove_leftovers
+from seq2seq_attn.models.base import Seq2Seq
+
+BEST = "best"
+LAST = "last"
+
+
+class CheckpointStore:
+    """The folder ``checkpoints`` of a run.
+
+    Args:
+        folder: where checkpoints are kept; made when the first one is saved.
+        metric: the validation score that ranks them.
+        higher_is_better: whether more of it is better.
+        keep_best: how many of the best stay; the newest always does.
+    """
+
+    def __init__(self, folder: Path, *, metric: str, higher_is_better: bool, keep_best: int) -> None:
+        self.folder = folder
+        self.metric = metric
+        self.sign = 1.0 if higher_is_better else -1.0
+        self.keep_best = keep_best
+
+    def save(
+        self,
+        model: Seq2Seq,
+        training: Mapping[str, Any],
+        *,
+        step: int,
+        epoch: int,
+        scores: Mapping[str, float] | None,
+    ) -> Path:
+        """Write a checkpoint, point ``last`` and ``best``, delete what is no longer wanted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"step-{step:08d}"
+        write_checkpoint(path, model, training, step=step, epoch=epoch, scores=scores)
+        link_atomic(self.folder / LAST, path.name)
+        ranked = self._ranked()
+        if ranked:
+            link_atomic(self.folder / BEST, ranked[0].name)
+        keep = {path.name, *(kept.name for kept in ranked[: self.keep_best])}
+        for old in self._folders():
+            if old.name not in keep:
+                shutil.rmtree(old)
+        return path
+
+    def newest(self, report: Callable[[str], None]) -> tuple[Path, Info] | None:
+        """Return the newest checkpoint that is whole, or None when there is none.
+
+        Damaged ones are reported and passed over; so is what an interrupted write left behind.
+        """
+        if not self.folder.is_dir():
+            return None
+        remove_leftovers(self.folder)
+        for path in sorted(self._folders(), reverse=True):
+            try:
+                info = read_info(path)
+                check_files(path, info)
+            except CheckpointError as error:
+                report(f"passing over a damaged checkpoint: {error}")
+            else:
+                return path, info
+        return None
+
+    def _folders(self) -> list[Path]:
+        return [path for path in self.folder.glob("step-*") if path.is_dir() and not path.is_symlink()]
+
+    def _ranked(self) -> list[Path]:
+        """All validated checkpoints, best first; of equal ones the earlier comes first."""
+        ranked = []
+        for path in self._folders():
+            try:
+                scores = read_info(path).scores
+            except CheckpointError:
+                continue  # passed over when resuming; kept out of the ranking here
+            if scores is not None and self.metric in scores:
+                ranked.append((-self.sign * scores[self.metric], path.name, path))
+        return [path for _, _, path in sorted(ranked)]

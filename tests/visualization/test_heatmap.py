@@ -271,3 +271,36 @@ def test_without_matplotlib_the_message_says_how_to_install_it(tmp_path, monkeyp
     with pytest.raises(MissingExtra, match=r"^drawing a picture needs matplotlib: pip install 'seq2seq-attn\[plot\]'$"):
         draw_attention(np.ones((1, 1)), ["a"], ["b"], tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_font_that_has_the_characters_is_taken(tmp_path, caplog):
+    # matplotlib does not look for one by itself: Chinese stays boxes beside an installed Chinese font
+    font_builder = pytest.importorskip("fontTools.fontBuilder")
+    tt_glyph_pen = pytest.importorskip("fontTools.pens.ttGlyphPen")
+    from matplotlib import font_manager
+
+    pen = tt_glyph_pen.TTGlyphPen(None)
+    for index, point in enumerate([(0, 0), (0, 700), (600, 700), (600, 0)]):
+        (pen.lineTo if index else pen.moveTo)(point)
+    pen.closePath()
+    builder = font_builder.FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", "block"])
+    builder.setupCharacterMap({0xE0F7: "block"})
+    builder.setupGlyf({".notdef": tt_glyph_pen.TTGlyphPen(None).glyph(), "block": pen.glyph()})
+    builder.setupHorizontalMetrics({".notdef": (600, 0), "block": (600, 0)})
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "One Block", "styleName": "Regular"})
+    builder.setupOS2(sTypoAscender=800)
+    builder.setupPost()
+    path = tmp_path / "block.ttf"
+    builder.save(path)
+    draw_attention(np.ones((1, 1)), ["\ue0f8"], ["a"], tmp_path / "without.png")
+    assert "no font on this machine has \ue0f8" in caplog.text
+    caplog.clear()
+    before = list(font_manager.fontManager.ttflist)
+    font_manager.fontManager.addfont(str(path))
+    try:
+        draw_attention(np.ones((1, 1)), ["\ue0f7"], ["a"], tmp_path / "with.png")
+    finally:
+        font_manager.fontManager.ttflist[:] = before
+    assert caplog.records == []

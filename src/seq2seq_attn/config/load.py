@@ -67,7 +67,8 @@ def _parse(text: str, origin: Origin, problems: list[Problem]) -> Node | None:
         return None
     if not isinstance(tree.value, dict):
         found = "the file is empty" if tree.empty else f"got {describe(tree.value)}"
-        problems.append(Problem(tree.origin, "", f"expected lines such as 'seed: 1', {found}"))
+        place = origin if tree.empty else tree.origin
+        problems.append(Problem(place, "", f"expected lines such as 'seed: 1', {found}"))
         return None
     return Node(tree.value, origin)
 

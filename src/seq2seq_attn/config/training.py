@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from seq2seq_attn.config.types import Count, CountOrZero, NotNegative, Positive, Section, Share, ShareOrAll, wrong
 
@@ -54,6 +54,10 @@ def _validate_every(value: object) -> object:
     raise wrong("expected the word epoch, or a number of steps")
 
 
+def _word_or_steps(value: object) -> str:
+    return "<word>" if isinstance(value, str) else "<steps>"
+
+
 class TrainingConfig(Section):
     """How the model learns, and when it stops."""
 
@@ -75,9 +79,11 @@ class TrainingConfig(Section):
     max_epochs: Count | None = Field(default=30, description="Passes over the corpus; null: no such limit.")
     max_steps: Count | None = Field(default=None, description="Steps of the optimizer; null: no such limit.")
     max_minutes: Positive | None = Field(default=None, description="Minutes of training; null: no such limit.")
-    validate_every: Annotated[Literal["epoch"] | Count, BeforeValidator(_validate_every)] = Field(
-        default="epoch", description="`epoch` or a number of steps."
-    )
+    validate_every: Annotated[
+        Annotated[Literal["epoch"], Tag("<word>")] | Annotated[Count, Tag("<steps>")],
+        Discriminator(_word_or_steps),
+        BeforeValidator(_validate_every),
+    ] = Field(default="epoch", description="`epoch` or a number of steps.")
     patience: Count | None = Field(
         default=5, description="Validations without progress before training stops; null: never."
     )

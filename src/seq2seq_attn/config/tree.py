@@ -90,6 +90,7 @@ _CORE = {
         r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
     ),
 }
+_KINDS = {yaml.ScalarNode: (*_CORE, "str"), yaml.SequenceNode: ("seq",), yaml.MappingNode: ("map",)}
 for _kind, _pattern in _CORE.items():
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(f"(?:{_pattern.pattern})$"), None)
 
@@ -103,7 +104,7 @@ def _scalar(kind: str, text: str) -> object:
     """Raise ValueError when ``text`` is none of this kind."""
     if kind == "str":
         return text
-    if kind not in _CORE or not _CORE[kind].fullmatch(text):
+    if not _CORE[kind].fullmatch(text):
         raise ValueError(kind)
     if kind == "null":
         return None
@@ -133,10 +134,10 @@ class _Builder:
         if len(path) > DEEPEST or self.count > MOST_VALUES:
             return self._refuse(origin, path[:DEEPEST], "too many values, or nested too deeply")
         kind = node.tag.removeprefix(_TAG)
+        if kind not in _KINDS[type(node)]:
+            return self._refuse(origin, path, f"the YAML tag {node.tag!r} is not supported here; remove it")
         if isinstance(node, yaml.ScalarNode):
             return self._build_scalar(node, kind, origin, path)
-        if kind != ("map" if isinstance(node, yaml.MappingNode) else "seq"):
-            return self._refuse(origin, path, f"the YAML tag {node.tag!r} is not supported; remove it")
         self.open_nodes.add(id(node))
         if isinstance(node, yaml.MappingNode):
             value: object = self._build_mapping(node, path)
@@ -177,7 +178,9 @@ class _Builder:
         except ValueError:
             if kind == "int" and _CORE["int"].fullmatch(node.value):  # thousands of digits: let the range say so
                 return Node(node.value, origin)
-            return self._refuse(origin, path, f"the YAML tag {node.tag!r} does not fit here; remove it")
+            return self._refuse(
+                origin, path, f"the YAML tag {node.tag!r} does not fit {describe(node.value)}; remove it"
+            )
 
     def _refuse(self, origin: Origin, path: Path, message: str) -> Node:
         self.problems.append(Problem(origin, show_path(path), message))

@@ -1,0 +1,394 @@
+"""Every message, read: file, line, key, what was found, what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from seq2seq_attn.config import load_config, parse_config
+from seq2seq_attn.errors import ConfigError
+
+
+def test_all_errors_are_shown_at_once_in_the_order_of_the_file(complaint):
+    text = """\
+        seed: x
+        model:
+          atention: bahdanau
+          encoder: {layers: 0}
+        """
+    assert complaint(text, ["training.clip_norm=fast"]) == [
+        "exp.yaml has 4 errors",
+        "line 6: seed: expected a whole number, got the text 'x'",
+        "line 8: model.atention: unknown key; did you mean 'attention'?  (model has: architecture, attention, bridge, "
+        "decoder, dropout, embedding_size, encoder, tie_embeddings)",
+        "line 9: model.encoder.layers: expected at least 1, got the number 0",
+        "command line: training.clip_norm=fast: expected a number, got the text 'fast'",
+    ]
+
+
+def test_the_exit_status_is_that_of_a_wrong_request():
+    assert ConfigError("").exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=1.5", "expected a whole number, got the number 1.5"),
+        ("seed=true", "expected a whole number, got true"),
+        ("seed=-1", "expected at least 0, got the number -1"),
+        ("seed='3'", "expected a whole number, got the text '3'; remove the quotes"),
+        ("seed=none", "expected a whole number, got the text 'none'"),
+        ("seed=", "expected a whole number, got nothing"),
+        ("seed={a: 1}", "expected a whole number, got a mapping"),
+        ("name=5", "expected text, got the number 5; put it in quotes"),
+        (
+            "name=a/b",
+            "expected a name that a folder can have: printable, without / \\ : and no dot in front, got the text 'a/b'",
+        ),
+        (
+            "data=5",
+            "expected a mapping of max_length, source_language, target_language, test, train, validation, "
+            "got the number 5",
+        ),
+        ("data.max_length=1_000", "expected a whole number, got the text '1_000'; write it without separators"),
+        ("data.max_length=3e9", "expected at most 2147483647, got the number 3000000000.0"),
+        ("data.source_language=''", "expected text, got empty text"),
+        (
+            "data.train=data/train.en",
+            "expected a corpus, which is {source: FILE, target: FILE}, {tsv: FILE}, {jsonl: FILE, "
+            "source: KEY, target: KEY} or {parquet: FILE, source: COLUMN, target: COLUMN}, "
+            "got the text 'data/train.en'",
+        ),
+        ("data.train=[]", "expected at least one, got an empty list"),
+        ("data.train.source=[]", "expected at least one, got an empty list"),
+        ("data.train.source=7", "expected text, got the number 7; put it in quotes"),
+        ("data.test=[a]", "expected a mapping of names, got a list of 1"),
+        (
+            "tokenizer.kind=words",
+            "expected sentencepiece, word or character, got the text 'words'; did you mean 'word'?",
+        ),
+        ("tokenizer.shared=yes", "expected true or false, got the text 'yes'; write true"),
+        ("tokenizer.shared=Off", "expected true or false, got the text 'Off'; write false"),
+        ("tokenizer.shared=1", "expected true or false, got the number 1"),
+        ("tokenizer.vocabulary_size=4", "expected at least 5, got the number 4"),
+        ("model.dropout=1.5", "expected a number below 1, got the number 1.5"),
+        (
+            "model.dropout=high",
+            "expected a number, or a mapping of embedding, state, output and variational, got the text 'high'",
+        ),
+        ("model.dropout=true", "expected a number, or a mapping of embedding, state, output and variational, got true"),
+        (
+            "model.attention=5",
+            "expected the name of a mechanism, or a mapping of its parts (score, normalize, window), got the number 5",
+        ),
+        ("model.decoder.wiring=luog", "expected luong or bahdanau, got the text 'luog'; did you mean 'luong'?"),
+        ("training.optimizer.learning_rate=0", "expected a number above 0, got the number 0"),
+        ("training.optimizer.learning_rate=.nan", "expected a finite number, got the number nan"),
+        ("training.optimizer.learning_rate=1e999", "expected a finite number, got the number inf"),
+        ("training.optimizer.betas=0.9", "expected a list of two numbers, got the number 0.9"),
+        ("training.optimizer.betas=[0.9]", "expected a list of two numbers, got a list of 1"),
+        ("training.clip_norm=None", "expected a number, got the text 'None'; for no value write null"),
+        ("training.validate_every=epochs", "expected the word epoch, or a number of steps, got the text 'epochs'"),
+        ("training.validate_every=true", "expected the word epoch, or a number of steps, got true"),
+        ("training.max_epochs=0", "expected at least 1, got the number 0"),
+        (
+            "decoding=[]",
+            "expected a mapping of batch_sentences, beam_size, length_penalty, max_length_ratio, got an empty list",
+        ),
+    ],
+)
+def test_a_wrong_value_says_what_was_wanted_and_found(complaint, override, message):
+    assert complaint("", [override]) == ["exp.yaml has 1 error", f"command line: {override}: {message}"]
+
+
+def test_a_wrong_number_of_steps_between_validations(complaint):
+    (_, line) = complaint("training: {validate_every: 0}\n")
+    assert line == "line 6: training.validate_every: expected at least 1, got the number 0"
+
+
+def test_items_of_lists_are_numbered(complaint):
+    assert complaint("", ["training.optimizer.betas=[0.9, 1]", "data.train.source=[a, 2]"]) == [
+        "exp.yaml has 2 errors",
+        "command line: data.train.source=[a, 2]: data.train.source[1]: expected text, "
+        "got the number 2; put it in quotes",
+        "command line: training.optimizer.betas=[0.9, 1]: training.optimizer.betas[1]: "
+        "expected a number below 1, got the number 1",
+    ]
+
+
+def test_a_line_inside_a_list_is_its_own(complaint):
+    data = """\
+data:
+  source_language: en
+  target_language: pt
+  validation: {tsv: a}
+  train:
+    - {tsv: a}
+    - source: a
+      target: 5
+"""
+    assert complaint(data=data)[1] == "line 8: data.train[1].target: expected text, got the number 5; put it in quotes"
+
+
+@pytest.mark.parametrize(
+    ("override", "guess"),
+    [
+        ("sed=1", "seed"),
+        ("tokenizer.vocab_size=1", "vocabulary_size"),
+        ("training.learning_rate=1", "training.optimizer.learning_rate"),
+        ("learning_rat=1", "training.optimizer.learning_rate"),
+        ("model.bidirectional=true", "model.encoder.bidirectional"),
+        ("model.layers=2", "model.encoder.layers or model.decoder.layers"),
+        ("data.train.sorce=a", "source"),
+        ("data.train.tvs=a", "tsv"),
+        ("model.dropout.outputs=0.5", "output"),
+        ("model.attention={score: dot, windo: local}", "window"),
+        ("training.batch-tokens=5", "batch_tokens"),
+    ],
+)
+def test_an_unknown_key_is_guessed_even_in_another_section(complaint, override, guess):
+    (_, line) = complaint("", [override])
+    assert "unknown key" in line
+    assert f"; did you mean {guess!r}?  (" in line
+
+
+def test_an_unknown_key_like_no_other(complaint):
+    (_, line) = complaint("xyzzy: 1\n")
+    assert line == (
+        "line 6: xyzzy: unknown key  (a configuration has: "
+        "data, decoding, extends, model, name, seed, tokenizer, training)"
+    )
+
+
+def test_a_misspelt_key_is_not_reported_missing_too(complaint):
+    data = "data: {source_language: en, target_language: pt, validation: {tvs: a}, train: {sorce: a, target: b}}\n"
+    lines = complaint(data=data)
+    assert lines[0] == "exp.yaml has 2 errors"
+    assert "data.train.sorce: unknown key; did you mean 'source'?" in lines[1]
+    assert "data.validation.tvs: unknown key; did you mean 'tsv'?" in lines[2]
+
+
+def test_missing_keys_name_the_section_they_belong_to(complaint):
+    data = "seed: 1\ndata:\n  source_language: en\n  train:\n    jsonl: a\n    source: x\n  validation: {tsv: a}\n"
+    assert complaint(data=data) == [
+        "exp.yaml has 2 errors",
+        "line 2: data.target_language: this key is missing (Language translated to, for example `de`)",
+        "line 4: data.train.target: this key is missing (Key of the target sentence)",
+    ]
+
+
+def test_no_data_at_all(complaint):
+    assert complaint("seed: 1\n", data="") == [
+        "exp.yaml has 1 error",
+        "data: this key is missing (Which text is learnt from, and which is judged on)",
+    ]
+
+
+def test_a_repeated_key_names_both_lines(complaint):
+    text = """\
+        model:
+          encoder:
+            layers: 1
+            hidden_size: 3
+            layers: 2
+        data: {}
+        """
+    assert complaint(text) == [
+        "exp.yaml has 2 errors",
+        "line 10: model.encoder.layers: written twice, first in line 8; remove one",
+        "line 11: data: written twice, first in line 1; remove one",
+    ]
+
+
+def test_a_repeated_key_in_an_override(complaint):
+    assert complaint("", ["decoding={beam_size: 1, beam_size: 2}"])[1] == (
+        "command line: decoding={beam_size: 1, beam_size: 2}: decoding.beam_size: written twice; remove one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("model: [1, 2\n", "line 7: YAML syntax: expected ',' or ']', but got '<stream end>'"),
+        ("model:\n\tlayers: 2\n", "line 7: a tab in the indentation; YAML takes spaces only"),
+        (
+            "seed:1\nname: x\n",
+            "line 6: YAML syntax: could not find expected ':'; a key is followed by a colon and a space",
+        ),
+        (
+            "name: a: b\n",
+            "line 6: YAML syntax: mapping values are not allowed here; check the indentation, and put text that holds "
+            "': ' in quotes",
+        ),
+        ("name: *other\n", "line 6: YAML syntax: found undefined alias 'other'"),
+        (
+            "---\nseed: 1\n",
+            "line 6: YAML syntax: a second YAML document starts; a configuration is one, remove the line ---",
+        ),
+        (
+            "name: !!python/name:os.system x\n",
+            "line 6: name: the YAML tag 'tag:yaml.org,2002:python/name:os.system' is not supported here; remove it",
+        ),
+        ("seed: !!int x\n", "line 6: seed: the YAML tag 'tag:yaml.org,2002:int' does not fit the text 'x'; remove it"),
+        ("data2: &a {x: *a}\n", "line 6: data2.x: this alias contains itself; write the value out"),
+        ('name: "\\ud800"\n', "line 6: name: the text '\\ud800' is not valid Unicode"),
+        ("name: a\x07b\n", "line 6: the character '\\x07' is not allowed in YAML; remove it"),
+        ("? [a, b]\n: c\n", "line 6: a key must be one word, not a list or a mapping"),
+        ('name: "\\U99999999"\n', "line 6: YAML cannot be read: "),
+    ],
+)
+def test_what_is_not_yaml_names_the_line(complaint, text, line):
+    assert any(shown.startswith(line) for shown in complaint(text))
+
+
+def test_a_number_of_ten_thousand_digits(complaint):
+    """Python itself refuses to read it."""
+    assert complaint(f"seed: {'9' * 10_000}\n")[1].startswith(
+        "line 6: seed: expected a whole number, got the text '9999"
+    )
+
+
+def test_a_few_lines_that_stand_for_billions_of_values(complaint):
+    rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    assert any("too many values, or nested too deeply" in line for line in complaint("\n".join(rows)))
+
+
+@pytest.mark.parametrize("depth", [50, 100_000])
+def test_nesting_without_end(complaint, depth):
+    assert "nested too deeply" in "".join(complaint("x: " + "[" * depth + "]" * depth + "\n"))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n"])
+def test_an_empty_file(complaint, text):
+    assert complaint(text, data="") == ["exp.yaml has 1 error", "expected lines such as 'seed: 1', the file is empty"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("- a\n- b\n", "a list of 2"), ("hello\n", "the text 'hello'"), ("seed:1\n", "the text 'seed:1'")],
+)
+def test_a_file_that_is_not_a_mapping(complaint, text, found):
+    assert complaint(text, data="")[1] == f"line 1: expected lines such as 'seed: 1', got {found}"
+
+
+def test_a_missing_file(folder):
+    (folder / "configs").mkdir()
+    (folder / "configs" / "toy.yaml").touch()
+    with pytest.raises(ConfigError) as caught:
+        load_config("configs/toi.yaml")
+    assert str(caught.value) == (
+        f"configs/toi.yaml: no such file; did you mean 'configs/toy.yaml'?  (working directory: {folder})"
+    )
+    with pytest.raises(ConfigError, match=r"^nowhere/a\.yaml: no such file  \(working directory: "):
+        load_config("nowhere/a.yaml")
+
+
+def test_a_folder(folder):
+    with pytest.raises(ConfigError, match=r"is a folder; name a \.yaml file in it$"):
+        load_config(folder)
+
+
+def test_a_file_where_a_folder_should_be(write):
+    with pytest.raises(ConfigError, match=r"^exp\.yaml/a\.yaml: cannot be read: Not a directory$"):
+        load_config(write() / "a.yaml")
+
+
+def test_a_path_that_no_file_can_have(folder):
+    with pytest.raises(ConfigError, match=r"^a\\x00b: cannot be read: "):
+        load_config("a\0b")
+
+
+def test_invalid_utf_8_names_the_line(write):
+    path = write("name: caf\n")
+    path.write_bytes(path.read_bytes().replace(b"caf", b"caf\xe9"))
+    with pytest.raises(ConfigError, match=r"^exp\.yaml line 6: the byte 0xe9 is not UTF-8; save the file as UTF-8$"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("seed", "command line: seed: expected an override such as seed=2"),
+        ("=2", "command line: =2: expected a key such as model.attention before the '='"),
+        (
+            "model..attention=x",
+            "command line: model..attention=x: expected a key such as model.attention before the '='",
+        ),
+        ("seed=[1", "command line: seed=[1: YAML syntax: expected ',' or ']', but got '<stream end>'"),
+    ],
+)
+def test_overrides_that_cannot_be_read(complaint, override, line):
+    assert complaint("", [override])[1] == line
+
+
+def test_overrides_from_python_are_named_so(complaint):
+    assert complaint("", {"seed": "x", "model.bridge": object}) == [
+        "exp.yaml has 2 errors",
+        "override: model.bridge=<class 'object'>: expected zero, last or mean, got a Python type",
+        "override: seed='x': expected a whole number, got the text 'x'",
+    ]
+
+
+def test_terminal_codes_in_a_config_are_not_obeyed(complaint):
+    assert "\x1b" not in "".join(complaint("", ["\x1b[31mseed=1"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "training:\n  batch_tokens: 5\n  batch_sentences: 7\n",
+            "line 8: training.batch_sentences: a batch has a size in tokens or in sentences; "
+            "remove this key or batch_tokens",
+        ),
+        (
+            "training:\n  max_epochs: null\n",
+            "line 7: training.max_epochs: training would never end; set max_epochs, max_steps or max_minutes",
+        ),
+        (
+            "training:\n  max_epochs: null\n  max_minutes: 5\n",
+            "line 6: training.schedule.kind: cosine must know its length in advance; set max_epochs or max_steps too, "
+            "or use 'constant'",
+        ),
+        (
+            "tokenizer: {shared: false}\nmodel: {tie_embeddings: all}\n",
+            "line 7: model.tie_embeddings: 'all' needs one vocabulary for both languages; "
+            "set tokenizer.shared to true, or use 'target'",
+        ),
+        (
+            "tokenizer: {kind: word, sampling: 0.1}\n",
+            "line 6: tokenizer.sampling: works with sentencepiece only, but tokenizer.kind is 'word'; set it to 0",
+        ),
+        (
+            "tokenizer: {kind: character, character_coverage: 0.9}\n",
+            "line 6: tokenizer.character_coverage: works with sentencepiece only, but tokenizer.kind is 'character'; "
+            "set it to 1",
+        ),
+        (
+            "tokenizer: {minimum_frequency: 2}\n",
+            "line 6: tokenizer.minimum_frequency: works with word and character tokenizers only; set it to 1",
+        ),
+    ],
+)
+def test_keys_that_contradict_each_other(complaint, text, line):
+    assert complaint(text) == ["exp.yaml has 1 error", line]
+
+
+def test_a_test_set_cannot_be_called_as_another_split(complaint):
+    assert complaint("", ["data.test.validation={tsv: x}"])[1] == (
+        "command line: data.test.validation={tsv: x}: a test set cannot be called 'validation', "
+        "which is another split; rename it"
+    )
+
+
+def test_minutes_alone_are_enough_for_other_schedules(write):
+    path = write("training: {max_epochs: null, max_minutes: 0.5, schedule: {kind: constant}}\n")
+    assert load_config(path).training.max_minutes == 0.5
+
+
+def test_a_text_is_called_by_its_source():
+    with pytest.raises(ConfigError, match=r"^runs/x/config\.yaml has 1 error\n  line 1: seed: expected a whole"):
+        parse_config(
+            "seed: x\ndata: {source_language: a, target_language: b, train: {tsv: a}, validation: {tsv: a}}",
+            source="runs/x/config.yaml",
+        )

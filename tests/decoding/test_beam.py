@@ -185,6 +185,12 @@ def test_what_the_limit_cuts_off_only_fills_what_is_left():
     assert found[3].score == pytest.approx(-0.1, abs=1e-12)  # the mean of three tokens
 
 
+def test_a_limit_of_nothing_still_allows_one_token():
+    (found,) = search(2, 1.0, ratio=0.0, extra=0)(TableModel(Table(1, values=(-1.0,))), *batch([1], [6]))
+    assert tokens_of(found) == [()]  # tokens 1 and 2 tie, and 2 is the end: the one that is finished
+    assert found[0].finished
+
+
 def test_a_dead_end_is_kept_where_there_is_nothing_else():
     """Constraints and probabilities of 0 can leave no continuation; a sentence still gets an answer."""
     nowhere = Script({(): {1: -1.0, 3: -2.0}, (1,): {1: -1.0}})

@@ -1,0 +1,257 @@
+"""From a configuration to a trained, scored run: the composition root."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from seq2seq_attn.checkpoint import CheckpointStore
+from seq2seq_attn.checkpoint.contents import Info, read_parameters, read_training
+from seq2seq_attn.checkpoint.load import CHECKPOINTS
+from seq2seq_attn.config import Config, load_config
+from seq2seq_attn.data.corpus import read_corpus
+from seq2seq_attn.data.loader import BatchLoader
+from seq2seq_attn.data.prepare import PreparedData, prepare
+from seq2seq_attn.data.tokenizers import PAD
+from seq2seq_attn.evaluation.metrics import MetricScore
+from seq2seq_attn.experiment.evaluate import evaluate, read_split
+from seq2seq_attn.experiment.run_folder import (
+    EVALUATION,
+    METRICS,
+    TENSORBOARD,
+    check_run_folder,
+    write_run_config,
+)
+from seq2seq_attn.experiment.validation import Validator
+from seq2seq_attn.models.base import Seq2Seq
+from seq2seq_attn.models.build import build_model
+from seq2seq_attn.runtime import Precision, choose_device, choose_precision, seed_everything
+from seq2seq_attn.training.interrupts import Interrupted, Interrupts
+from seq2seq_attn.training.limits import Limits
+from seq2seq_attn.training.logging import JsonLines, Screen, Sink, TensorBoard
+from seq2seq_attn.training.optimizers import build_optimizer
+from seq2seq_attn.training.schedules import Schedule
+from seq2seq_attn.training.state import TrainState
+from seq2seq_attn.training.trainer import Settings, Trainer
+from seq2seq_attn.training.updater import Updater
+from seq2seq_attn.translator import Translator
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Attributes:
+        folder: the run folder.
+        step: optimizer steps made.
+        reason: why training ended.
+        best: best value of the validation metric.
+        scores: of each test set, by metric, made with the best checkpoint.
+    """
+
+    folder: Path
+    step: int
+    reason: str
+    best: float | None
+    scores: dict[str, dict[str, MetricScore]]
+
+
+def say(message: str) -> None:
+    """Tell the user something, beside any progress bar."""
+    tqdm.write(message, file=sys.stderr)
+
+
+def run_folder_of(config: Config, output: str | Path | None) -> Path:
+    """Return where a run goes: ``output``, or ``runs/<name>``."""
+    return RUNS / config.name if output is None else Path(output)
+
+
+def train(
+    config: str | Path | Config,
+    overrides: Mapping[str, object] | Sequence[str] = (),
+    *,
+    output: str | Path | None = None,
+    resume: bool = False,
+) -> Run:
+    """Do everything from raw text to the best checkpoint and its scores.
+
+    Args:
+        config: a YAML file, or a configuration that has been loaded.
+        overrides: ``{"model.attention": "bahdanau"}`` or ``["model.attention=bahdanau"]``; with a file only.
+        output: the run folder; ``runs/<name>`` when not given.
+        resume: go on from the newest whole checkpoint of the folder, or start when there is none.
+
+    Raises:
+        ConfigError: if the configuration is wrong, or the folder belongs to another one.
+        DataError: if a text is missing or wrong.
+        Interrupted: after Ctrl-C or SIGTERM; everything has been saved.
+    """
+    if not isinstance(config, Config):
+        config = load_config(config, overrides)
+    folder = run_folder_of(config, output)
+    device = choose_device(config.training.device)
+    precision = choose_precision(config.training.precision, device)
+    prepared = prepare_run(config, folder, resume=resume)
+    if config.training.threads is not None:
+        torch.set_num_threads(config.training.threads)
+    seed_everything(config.seed)
+    model = build_model(
+        config.model,
+        source_vocabulary=len(prepared.tokenizers.source),
+        target_vocabulary=len(prepared.tokenizers.target),
+        padding=PAD,
+    ).to(device)
+    say(
+        f"{model.num_parameters:,} parameters, device {device.type}, {torch.get_num_threads()} threads, "
+        f"precision {precision.name} ({precision.reason})"
+    )
+    with Interrupts() as interrupts:
+        trainer, store = _build_trainer(config, folder, model, prepared, precision, interrupts)
+        newest = store.newest(say) if resume else None
+        if newest is not None:
+            _restore(trainer, newest)
+            say(f"resuming from step {trainer.state.step} ({newest[0]})")
+        elif resume:
+            say(f"nothing to resume in {folder} yet: starting from the beginning")
+        sinks = _open_sinks(config, folder, trainer.state.step)
+        trainer.sinks = [*trainer.sinks, *sinks]
+        try:
+            reason = trainer.fit()
+        except Interrupted as stop:
+            say(f"saved at step {trainer.state.step}; go on with --resume")
+            raise stop
+        finally:
+            for sink in sinks:
+                sink.close()
+    say(f"training ended after {trainer.state.step} steps, {trainer.state.seconds / 60:.1f} minutes: {reason}")
+    return Run(folder, trainer.state.step, reason, trainer.state.best, _score_tests(config, folder, device))
+
+
+def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> PreparedData:
+    """Check everything that can be checked before hours are spent, then make tokenizer and corpus.
+
+    Raises:
+        ConfigError: if the model cannot be built, or the folder belongs to another configuration.
+        DataError: if a text is missing or wrong.
+    """
+    check_run_folder(folder, config, resume=resume)
+    with torch.device("meta"):  # sizes and names only; the vocabulary does not matter
+        build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
+    for name in config.data.test:
+        read_split(config, name)
+    prepared = prepare(config, folder, report=say)
+    write_run_config(folder, config)
+    return prepared
+
+
+def _build_trainer(
+    config: Config,
+    folder: Path,
+    model: Seq2Seq,
+    prepared: PreparedData,
+    precision: Precision,
+    interrupts: Interrupts,
+) -> tuple[Trainer, CheckpointStore]:
+    training = config.training
+    device = next(model.parameters()).device
+    higher = training.validation_metric == "bleu"
+    updater = Updater(
+        model,
+        build_optimizer(model, **training.optimizer.model_dump()),
+        device=device,
+        precision=precision,
+        label_smoothing=training.label_smoothing,
+        clip_norm=training.clip_norm,
+    )
+    pairs = list(read_corpus(config.data.validation))
+    validator = Validator(
+        model,
+        prepared.tokenizers,
+        prepared.validation,
+        ([pair.source for pair in pairs], [pair.target for pair in pairs]),
+        decoding=config.decoding,
+        precision=precision,
+        check=interrupts.check,
+    )
+    store = CheckpointStore(
+        folder / CHECKPOINTS,
+        metric=training.validation_metric,
+        higher_is_better=higher,
+        keep_best=training.keep_best,
+    )
+
+    def save(state: TrainState, scores: Mapping[str, float] | None) -> None:
+        content = {"state": asdict(state), "random": _random_states(), **updater.state_dict()}
+        store.save(model, content, step=state.step, epoch=state.epoch, scores=scores)
+
+    trainer = Trainer(
+        updater=updater,
+        schedule=Schedule(**training.schedule.model_dump()),
+        batches=BatchLoader(
+            prepared.train_epoch,
+            batch_tokens=training.batch_tokens,
+            batch_sentences=training.batch_sentences,
+            seed=config.seed,
+            pin_memory=device.type == "cuda",
+        ),
+        settings=Settings(
+            learning_rate=training.optimizer.learning_rate,
+            limits=Limits(training.max_epochs, training.max_steps, training.max_minutes),
+            accumulate=training.accumulate,
+            validate_every=training.validate_every,
+            patience=training.patience,
+            metric=training.validation_metric,
+            higher_is_better=higher,
+            log_every=training.log_every,
+        ),
+        validate=validator,
+        save=save,
+        sinks=[Screen()],
+        interrupts=interrupts,
+    )
+    return trainer, store
+
+
+def _open_sinks(config: Config, folder: Path, step: int) -> list[Sink]:
+    sinks: list[Sink] = [JsonLines(folder / METRICS, resume_step=step)]
+    if config.training.tensorboard:
+        sinks.append(TensorBoard(folder / TENSORBOARD, resume_step=step))
+    return sinks
+
+
+def _random_states() -> dict[str, Any]:
+    states: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def _restore(trainer: Trainer, newest: tuple[Path, Info]) -> None:
+    folder, _ = newest
+    content = read_training(folder)
+    read_parameters(folder, trainer.updater.model)
+    trainer.updater.load_state_dict(content)
+    trainer.state = TrainState(**content["state"])
+    torch.set_rng_state(content["random"]["cpu"])
+    if torch.cuda.is_available() and "cuda" in content["random"]:
+        torch.cuda.set_rng_state_all(content["random"]["cuda"])
+
+
+def _score_tests(config: Config, folder: Path, device: torch.device) -> dict[str, dict[str, MetricScore]]:
+    if not config.data.test:
+        return {}
+    translator = Translator.load(folder, device=device.type)
+    scores = {}
+    for name in config.data.test:
+        done = evaluate(translator, read_split(config, name), split=name)
+        done.write(folder / EVALUATION)
+        scores[name] = done.scores
+    return scores

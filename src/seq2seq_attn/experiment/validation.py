@@ -1,0 +1,88 @@
+"""How good is the model now?  Loss, perplexity and BLEU on the validation split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+
+from seq2seq_attn.config.schema import DecodingConfig
+from seq2seq_attn.data.batching import collate
+from seq2seq_attn.data.encoded import EncodedCorpus
+from seq2seq_attn.data.sampler import BatchSampler
+from seq2seq_attn.data.tokenizers import Tokenizers
+from seq2seq_attn.evaluation.metrics import score_corpus
+from seq2seq_attn.models.base import Seq2Seq
+from seq2seq_attn.runtime import Precision
+from seq2seq_attn.training.updater import batch_loss
+from seq2seq_attn.translator import Translator
+
+BATCH_TOKENS = 4096
+SENTENCES = 256  # translated between two looks at whether to stop
+
+
+class Validator:
+    """Scores a model on one split, always in the same batches.
+
+    BLEU is that of greedy search: it ranks checkpoints as beam search does, in a fraction of the time.
+
+    Args:
+        model: as it is at each call.
+        tokenizers: of both languages.
+        corpus: the encoded split, for the loss.
+        sources: its source sentences, for BLEU.
+        references: its target sentences.
+        decoding: length limits and batch size of the search.
+        precision: of the loss' matrix products.
+        check: called between batches; may raise to stop.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        tokenizers: Tokenizers,
+        corpus: EncodedCorpus,
+        text: tuple[Sequence[str], Sequence[str]],
+        *,
+        decoding: DecodingConfig,
+        precision: Precision,
+        check: Callable[[], None],
+    ) -> None:
+        self.model = model
+        self.translator = Translator(model, tokenizers, decoding)
+        self.corpus = corpus
+        self.sources, self.references = text
+        self.precision = precision
+        self.check = check
+
+    def __call__(self) -> dict[str, float]:
+        """Return ``loss`` (nats per target token), ``perplexity`` and ``bleu``."""
+        self.model.eval()
+        loss = self._loss()
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "bleu": self._bleu()}
+
+    @torch.inference_mode()
+    def _loss(self) -> float:
+        sampler = BatchSampler(
+            self.corpus.source_lengths, self.corpus.target_lengths, batch_tokens=BATCH_TOKENS, seed=0
+        )
+        total, tokens = 0.0, 0
+        for numbers in sampler.epoch(0):
+            self.check()
+            rows = numbers.tolist()
+            sources = [self.corpus.source(row) for row in rows]
+            batch = collate(sources, [self.corpus.target(row) for row in rows], numbers)
+            batch = batch.to(self.translator.device)
+            with self.precision.autocast(self.translator.device):
+                total += float(batch_loss(self.model, batch).negative_log_likelihood)
+            tokens += batch.target_tokens
+        return total / tokens
+
+    def _bleu(self) -> float:
+        hypotheses: list[str] = []
+        for begin in range(0, len(self.sources), SENTENCES):
+            self.check()
+            texts = self.sources[begin : begin + SENTENCES]
+            hypotheses += [found.text for found in self.translator.translate(texts, beam_size=1)]
+        return score_corpus(hypotheses, self.references, metrics=("bleu",))["bleu"].score

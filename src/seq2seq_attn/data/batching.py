@@ -8,7 +8,7 @@ Axis names, the same in every signature of this package:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -70,9 +70,8 @@ class Batch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed = {name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
-        return replace(self, **changed)
+        names = [field.name for field in fields(self) if field.name != "target_tokens"]
+        return Batch(**{name: change(getattr(self, name)) for name in names}, target_tokens=self.target_tokens)
 
 
 def collate(sources: Sequence[Ids], targets: Sequence[Ids], indices: Sequence[int] | NDArray[np.int64]) -> Batch:

@@ -73,7 +73,7 @@ def read_lines(path: str | Path) -> Iterator[str]:
     Raises:
         DataError: if the file is missing or damaged, or a line is not valid UTF-8.
     """
-    with _explained(path), open_binary(path) as binary:
+    with _explained(path), _open_decompressed(path) as binary:
         # Bytes that are no UTF-8 become surrogates, which UTF-8 never gives: so the line is known.
         text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=None)
         for number, line in enumerate(text, start=1):
@@ -82,7 +82,18 @@ def read_lines(path: str | Path) -> Iterator[str]:
             yield line.removesuffix("\n")
 
 
-def open_binary(path: str | Path) -> IO[bytes]:
+@contextmanager
+def open_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """Open a file as it lies on the disk.
+
+    Raises:
+        DataError: if it is missing or cannot be read.
+    """
+    with _explained(path), Path(path).open("rb") as file:
+        yield file
+
+
+def _open_decompressed(path: str | Path) -> IO[bytes]:
     """Open a file for reading, decompressed if its name ends in ``.gz``."""
     if str(path).endswith(".gz"):
         return cast("IO[bytes]", gzip.GzipFile(path, "rb"))
@@ -196,7 +207,7 @@ def _json_text(place: str, record: dict[str, Any], key: str) -> str:
 def _read_parquet(path: str, source: str, target: str) -> Iterator[SentencePair]:
     parquet = optional_import("pyarrow.parquet", feature="reading Parquet", extra="data")
     arrow = optional_import("pyarrow", feature="reading Parquet", extra="data")
-    with _explained(path), Path(path).open("rb") as binary:
+    with open_file(path) as binary:
         try:
             file = parquet.ParquetFile(binary)
         except arrow.ArrowInvalid as error:

@@ -87,10 +87,10 @@ class RaggedWriter:
             np.save(_offsets_path(self._path), offsets)
 
     def write(self, rows: Iterable[Sequence[int]]) -> None:
-        """Append rows."""
+        """Append rows of numbers (bytes are numbers, too)."""
         for row in rows:
             self._lengths.append(len(row))
-            self._file.write(np.asarray(row, dtype=self._dtype).tobytes())
+            self._file.write(row if isinstance(row, bytes) else np.asarray(row, dtype=self._dtype).tobytes())
 
 
 class EncodedCorpus:
@@ -144,6 +144,11 @@ class EncodedCorpus:
 def ids_path(folder: Path, side: str, vocabulary_size: int) -> Path:
     """Name the file of one side's token ids; the suffix is the smallest type that holds them."""
     return folder / f"{side}.{ids_dtype(vocabulary_size).__name__}"
+
+
+def text_path(folder: Path, side: str) -> Path:
+    """Name the file of one side's text."""
+    return folder / f"{side}_text.uint8"
 
 
 def ids_dtype(vocabulary_size: int) -> type[np.integer[Any]]:

@@ -1,0 +1,109 @@
+"""Batches of an epoch, a few of them made ahead by a thread while the model computes."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seq_attn.data.batching import Batch, collate
+from seq2seq_attn.data.encoded import EncodedCorpus
+from seq2seq_attn.data.sampler import BatchSampler
+
+
+class BatchLoader:
+    """Batches of a corpus, in an order that depends on seed and epoch alone.
+
+    Args:
+        corpus: the sentence pairs, or what gives those of an epoch (``PreparedData.train_epoch``).
+        batch_tokens: see :class:`~seq2seq_attn.data.sampler.BatchSampler`.
+        batch_sentences: see :class:`~seq2seq_attn.data.sampler.BatchSampler`.
+        seed: of the order.
+        ahead: batches that are made before they are asked for.
+        pin_memory: put batches where a CUDA device can read them on its own.
+    """
+
+    def __init__(
+        self,
+        corpus: EncodedCorpus | Callable[[int], EncodedCorpus],
+        *,
+        batch_tokens: int | None = None,
+        batch_sentences: int | None = None,
+        seed: int,
+        ahead: int = 4,
+        pin_memory: bool = False,
+    ) -> None:
+        self._corpus_of = (lambda _: corpus) if isinstance(corpus, EncodedCorpus) else corpus
+        self._limits = (batch_tokens, batch_sentences)
+        self._seed = seed
+        self._ahead = ahead
+        self._pin_memory = pin_memory
+        self._lock = threading.Lock()
+        self._newest: tuple[int, EncodedCorpus, list[NDArray[np.int64]]] | None = None
+
+    def batches_per_epoch(self, epoch: int) -> int:
+        """Count the batches of an epoch."""
+        return len(self._plan(epoch)[1])
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Give the batches of an epoch, from batch number ``start`` on."""
+        return _run_ahead(self._batches(epoch, start), self._ahead)
+
+    def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        corpus, batches = self._plan(epoch)
+        for numbers in batches[start:]:
+            rows = numbers.tolist()
+            batch = collate([corpus.source(row) for row in rows], [corpus.target(row) for row in rows], numbers)
+            yield batch.pin_memory() if self._pin_memory else batch
+
+    def _plan(self, epoch: int) -> tuple[EncodedCorpus, list[NDArray[np.int64]]]:
+        with self._lock:
+            if self._newest is None or self._newest[0] != epoch:
+                corpus = self._corpus_of(epoch)
+                tokens, sentences = self._limits
+                sampler = BatchSampler(
+                    corpus.source_lengths,
+                    corpus.target_lengths,
+                    batch_tokens=tokens,
+                    batch_sentences=sentences,
+                    seed=self._seed,
+                )
+                self._newest = (epoch, corpus, sampler.epoch(epoch))
+            return self._newest[1:]
+
+
+def _run_ahead(batches: Iterator[Batch], ahead: int) -> Iterator[Batch]:
+    """Give what ``batches`` gives; a thread takes up to ``ahead`` of them before they are asked for."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
+    stopped = threading.Event()
+
+    def hand_over(item: Batch | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                hand_over(batch)
+                if stopped.is_set():
+                    return
+            hand_over(None)
+        except BaseException as error:  # it is raised again where the batches are used
+            hand_over(error)
+
+    thread = threading.Thread(target=work, name="batches", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,74 @@
+"""What made a folder: written beside what it holds, so that a later start knows whether it still fits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from seq2seq_attn.config.corpora import CorpusConfig
+from seq2seq_attn.data.corpus import corpus_files, open_file
+from seq2seq_attn.files import write_atomic
+
+RECORD_FILE = "made_of.json"
+
+Record = dict[str, Any]
+
+
+def changes(folder: Path, record: Record) -> str:
+    """Say why what ``folder`` holds cannot be reused; an empty text means that it can."""
+    if not folder.exists():
+        return "there is none yet"
+    old = read_record(folder)
+    if not old:
+        return "nothing says what the old one was made of"
+    different = [key for key, value in record.items() if old.get(key) != value]
+    return f"changed since: {', '.join(different)}" if different else ""
+
+
+def read_record(folder: Path) -> Record:
+    """Read what :func:`write_record` wrote; empty when there is none."""
+    try:
+        record = json.loads((folder / RECORD_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write down what ``folder`` is made of."""
+    write_atomic(folder / RECORD_FILE, json.dumps(record, indent=2) + "\n")
+
+
+def digest_corpus(corpus: Iterable[CorpusConfig]) -> str:
+    """Digest what a corpus says, wherever its files lie."""
+    total = hashlib.sha256()
+    for part in corpus:
+        files = {"source", "target", "tsv", "jsonl", "parquet"}
+        reading = {
+            key: len(value) if key in files and isinstance(value, tuple) else value
+            for key, value in part.model_dump().items()
+        }
+        total.update(json.dumps(reading, sort_keys=True).encode())
+        for path in corpus_files(part):
+            total.update(_digest_file(path).encode())
+    return total.hexdigest()
+
+
+def digest_folder(folder: Path) -> str:
+    """Digest the names and contents of the files in ``folder``, its record left out."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != RECORD_FILE:
+            total.update(f"{path.relative_to(folder).as_posix()} {_digest_file(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _digest_file(path: str | Path) -> str:
+    total = hashlib.sha256()
+    with open_file(path) as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()

@@ -1,0 +1,80 @@
+"""Training text encoded anew for each epoch: subword regularization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seq2seq_attn.data.encoded import EncodedCorpus, Ragged, ids_dtype, text_path
+from seq2seq_attn.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq_attn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seq2seq_attn.data.tokenizers.subwords import SubwordSampler
+
+
+class SampledCorpus:
+    """The training pairs, cut into subwords differently in each epoch.
+
+    What an epoch looks like depends on the seed and the number of the epoch, and on nothing else.
+
+    Args:
+        folder: the encoded corpus, with its text.
+        encoded: the same corpus without sampling; it stands in where a draw is longer than ``max_length``.
+        tokenizers: sentencepiece tokenizers.
+        strength: see :func:`~seq2seq_attn.data.tokenizers.subwords.subword_sampler`.
+        max_length: tokens a sentence may have.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        encoded: EncodedCorpus,
+        tokenizers: Tokenizers,
+        *,
+        strength: float,
+        max_length: int,
+        seed: int,
+    ) -> None:
+        self._text = [Ragged.open(text_path(folder, side)) for side in ("source", "target")]
+        self._encoded = encoded
+        self._dtypes = [ids_dtype(len(tokenizer)) for tokenizer in (tokenizers.source, tokenizers.target)]
+        self._samplers = [_sampler(tokenizers.source, strength)]
+        self._samplers.append(self._samplers[0] if tokenizers.shared else _sampler(tokenizers.target, strength))
+        self._max_length = max_length
+        self._seed = seed
+        self._newest: tuple[int, EncodedCorpus] | None = None
+
+    def epoch(self, number: int) -> EncodedCorpus:
+        """Encode the corpus for one epoch; the newest epoch is kept."""
+        if self._newest is None or self._newest[0] != number:
+            self._newest = (number, EncodedCorpus(*(self._side(side, number) for side in (0, 1))))
+        return self._newest[1]
+
+    def _side(self, side: int, epoch: int) -> Ragged:
+        random = _uniform(np.random.default_rng([self._seed, epoch, side]))
+        sample = self._samplers[side].sample
+        plain = (self._encoded.source, self._encoded.target)[side]
+        rows: list[list[int]] = []
+        for number in range(len(self._encoded)):
+            ids = sample(self._text[side][number].tobytes().decode(), random)
+            rows.append(ids if len(ids) <= self._max_length else plain(number).tolist())
+        return Ragged.of(rows, self._dtypes[side])
+
+
+def _sampler(tokenizer: Tokenizer, strength: float) -> SubwordSampler:
+    from seq2seq_attn.data.tokenizers.sentencepiece import SentencePieceTokenizer
+    from seq2seq_attn.data.tokenizers.subwords import subword_sampler
+
+    if not isinstance(tokenizer, SentencePieceTokenizer):
+        raise ConfigError("tokenizer.sampling works with sentencepiece only; set it to 0")
+    return subword_sampler(tokenizer, strength)
+
+
+def _uniform(generator: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from generator.random(8192).tolist()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from ssl import SSLError
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -56,7 +57,7 @@ CORPORA = {
             "test_2016_flickr.en.gz": "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9",
             "test_2016_flickr.de.gz": "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
         },
-        license="CC BY-NC-SA 4.0, https://github.com/multi30k/dataset",
+        license="CC BY-NC-SA, https://github.com/multi30k/dataset",
     ),
     "tatoeba": RemoteCorpus(
         base_url="https://www.manythings.org/anki/",
@@ -112,40 +113,47 @@ def download(
     Raises:
         DataError: if the file cannot be fetched, or is not the one expected.
     """
-    if output.exists():
-        found = _digest(output)
-        if sha256 in (None, found):
-            report(f"{output} is there already")
-            return found
-        report(f"{output} is not the file expected (SHA-256 {found}): fetching it again")
-    part = output.with_name(output.name + ".part")
+    if not url.startswith(("http://", "https://")):
+        raise DataError(f"{url} is not an address to fetch from: it must start with http:// or https://")
     try:
+        if output.exists():
+            found = _digest(output)
+            if sha256 in (None, found):
+                report(f"{output} is there already")
+                return found
+            report(f"{output} is not the file expected (SHA-256 {found}): fetching it again")
         output.parent.mkdir(parents=True, exist_ok=True)
-        continued = _transfer(url, part, may_continue=sha256 is not None)
-        found = _digest(part)
-        if continued and sha256 not in (None, found):
-            report(f"what was left of {output} did not fit: fetching all of it")
-            part.unlink()
-            _transfer(url, part, may_continue=False)
-            found = _digest(part)
-        if sha256 not in (None, found):
-            part.unlink()
-            raise DataError(
-                f"{url} has SHA-256 {found}, expected {sha256}: the file was changed by its publisher or damaged "
-                "on the way; what came was deleted"
-            )
+        part = output.with_name(output.name + ".part")
+        found = _fetch(url, part, sha256, report)
         part.replace(output)
+        _validator_of(part).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"cannot write {output}: {error.strerror or error}") from error
-    _validator_of(part).unlink(missing_ok=True)
     report(f"fetched {output}, SHA-256 {found}" + ("" if sha256 else " (there is none to compare it with)"))
+    return found
+
+
+def _fetch(url: str, part: Path, sha256: str | None, report: Callable[[str], None]) -> str:
+    continued = _transfer(url, part, may_continue=sha256 is not None)
+    found = _digest(part)
+    if continued and sha256 not in (None, found):
+        report(f"what an earlier attempt left in {part} does not fit: fetching all of it")
+        _discard(part)
+        _transfer(url, part, may_continue=False)
+        found = _digest(part)
+    if sha256 not in (None, found):
+        _discard(part)
+        raise DataError(
+            f"{url} has SHA-256 {found}, expected {sha256}: it was changed by its publisher or damaged on the way; "
+            "what came was deleted"
+        )
     return found
 
 
 def _transfer(url: str, part: Path, *, may_continue: bool) -> bool:
     """Fill ``part``; tell whether it goes on from an earlier attempt."""
     start = part.stat().st_size if part.exists() else 0
-    validator = _validator_of(part).read_text() if _validator_of(part).exists() else None
+    validator = _validator_of(part).read_text() if _validator_of(part).exists() else ""
     headers = {"User-Agent": f"seq2seq-attn/{__version__}", "Accept-Encoding": "identity"}
     if start and (may_continue or validator):
         headers["Range"] = f"bytes={start}-"
@@ -153,9 +161,10 @@ def _transfer(url: str, part: Path, *, may_continue: bool) -> bool:
             headers["If-Range"] = validator  # else the end of a new version would follow the start of the old one
     try:
         with urlopen(Request(url, headers=headers), timeout=_TIMEOUT) as response:
-            continued = response.status == 206 and response.headers.get("Content-Range", "").startswith(
-                f"bytes {start}-"
-            )
+            continued: bool = response.status == 206
+            span = response.headers.get("Content-Range", "")
+            if continued and not span.startswith(f"bytes {start}-"):
+                raise DataError(f"cannot fetch {url}: asked for what follows byte {start}, the server sent {span!r}")
             _save(response, part, start if continued else 0)
             return continued
     except HTTPError as error:
@@ -163,15 +172,17 @@ def _transfer(url: str, part: Path, *, may_continue: bool) -> bool:
         if error.code == 416 and "Range" in headers:
             if error.headers.get("Content-Range") == f"bytes */{start}":
                 return True  # all of it had come before
-            part.unlink()
+            _discard(part)
             return _transfer(url, part, may_continue=False)
         raise DataError(f"cannot fetch {url}: the server answered {error.code} {error.reason}") from error
-    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
-        why = error.reason if isinstance(error, URLError) else error
-        kept = f"; {part} is kept, and the same command goes on from there" if part.exists() else ""
+    except URLError as error:
+        why = getattr(error.reason, "strerror", None) or error.reason
+        raise DataError(f"cannot fetch {url}: {why}; is there a network?") from error
+    except (HTTPException, ConnectionError, TimeoutError, SSLError) as error:
+        why = getattr(error, "strerror", None) or error
         raise DataError(
-            f"cannot fetch {url}: {getattr(why, 'strerror', None) or why}; is there a network?{kept}"
-        ) from (error)
+            f"cannot fetch {url}: {why}; what came is kept in {part}, and the same command goes on from there"
+        ) from error
 
 
 def _save(response: HTTPResponse, part: Path, start: int) -> None:
@@ -194,6 +205,11 @@ def _save(response: HTTPResponse, part: Path, start: int) -> None:
 
 def _validator_of(part: Path) -> Path:
     return part.with_name(part.name + ".version")
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _validator_of(part).unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

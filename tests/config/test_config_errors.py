@@ -329,6 +329,30 @@ def test_overrides_from_python_are_named_so(complaint):
     ]
 
 
+def test_text_that_is_not_unicode(complaint):
+    """Arguments that are not UTF-8 reach Python with lone surrogates."""
+    assert complaint("", ["data.train.source=a\udce9"])[1] == (
+        "command line: data.train.source=a\\udce9: the character '\\udce9' is not allowed in YAML; remove it"
+    )
+    assert "this key is not valid Unicode" in complaint("", ['data={"\\ud800": 1}'])[1]
+    assert complaint("", {"name": "\udce9"})[1].startswith("override: name='\\udce9': ")
+
+
+def test_a_long_override_from_python_is_cut(complaint):
+    assert len(complaint("", {"seed": list(range(10_000))})[1]) < 200
+
+
+def test_one_override_need_not_be_in_a_list(write):
+    assert load_config(write(), "seed=5").seed == 5
+
+
+def test_only_a_file_can_extend(complaint):
+    assert complaint("", ["extends=base.yaml"])[1] == (
+        "command line: extends=base.yaml: only a configuration file can extend another one"
+    )
+    assert complaint('extends: "a\\0b"\n')[1].startswith("line 6: extends: a\\x00b: cannot be read: ")
+
+
 def test_terminal_codes_in_a_config_are_not_obeyed(complaint):
     assert "\x1b" not in "".join(complaint("", ["\x1b[31mseed=1"]))
 
@@ -378,6 +402,13 @@ def test_a_test_set_cannot_be_called_as_another_split(complaint):
     assert complaint("", ["data.test.validation={tsv: x}"])[1] == (
         "command line: data.test.validation={tsv: x}: a test set cannot be called 'validation', "
         "which is another split; rename it"
+    )
+
+
+def test_a_test_set_needs_a_name_that_a_folder_can_have(complaint):
+    assert complaint("", ["data.test={a/b: {tsv: x}}"])[1] == (
+        "command line: data.test={a/b: {tsv: x}}: data.test.a/b: expected a name that a folder can have: printable, "
+        "without / \\ : and no dot in front, got the text 'a/b'"
     )
 
 

@@ -165,6 +165,7 @@ numbers = st.floats(0, 1, exclude_max=True)
 
 @relaxed
 @given(names, st.lists(names, min_size=1, max_size=3), numbers, st.none() | st.integers(1, 2**31 - 1), st.booleans())
+@example("\x85", ["\u2028", "a\r\nb", "\ufeff"], 0.0, 1, False)  # PyYAML alone loses some of these
 @example("1e-3", ["no", "0o17", "~", "=", "<<", " a", "x: y", "#"], 5e-324, None, True)
 def test_bind_of_dump_is_the_same(language, files, number, count, flag):
     data = {

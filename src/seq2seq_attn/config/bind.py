@@ -95,6 +95,8 @@ def _find(tree: Node, location: Path) -> tuple[Node | None, Path, Origin]:
 def _unknown_key(tree: Node, location: Path, suggested: set[tuple[Path, str]]) -> Problem:
     *parents, key = location
     _, path, origin = _find(tree, location)
+    if path == ("extends",):  # the loader has taken it out of every file
+        return Problem(origin, "extends", "only a configuration file can extend another one")
     section = section_at(tuple(parents)) or Config
     guess = suggest(str(key), section, path[:-1])
     suggested.add((tuple(parents), guess))

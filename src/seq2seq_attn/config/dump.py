@@ -17,6 +17,8 @@ class _Dumper(yaml.SafeDumper):
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # PyYAML quotes what YAML 1.1 would misread; 1e-3 is text there and a number here
     style = "'" if is_number(text) else None
+    if not text.isprintable():
+        style = '"'  # the only style in which PyYAML gives every line break back
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

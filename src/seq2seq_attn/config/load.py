@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seq2seq_attn.config.bind import bind
 from seq2seq_attn.config.merge import merge
-from seq2seq_attn.config.problems import Origin, Problem, all_wrong, describe
+from seq2seq_attn.config.problems import LONGEST_QUOTE, Origin, Problem, all_wrong, describe
 from seq2seq_attn.config.schema import Config
 from seq2seq_attn.config.source import read_text
 from seq2seq_attn.config.tree import Node, parse_tree, tree_of
@@ -117,7 +117,9 @@ def _override_layer(overrides: Overrides, problems: list[Problem]) -> Node | Non
         overrides = [overrides]
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
-            origin = Origin("override", layer=1_000, override=f"{key}={value!r}")
+            shown = repr(value)
+            shown = shown if len(shown) <= LONGEST_QUOTE else shown[:LONGEST_QUOTE] + "..."
+            origin = Origin("override", layer=1_000, override=f"{key}={shown}")
             nodes.append(_nested(str(key), tree_of(value, origin), problems))
     else:
         for text in overrides:

@@ -230,7 +230,7 @@ def test_what_is_there_and_wrong_is_fetched_again(server, tmp_path):
 
 def test_a_file_that_is_not_there_is_one_clear_line(server, tmp_path):
     with pytest.raises(DataError) as caught:
-        download(f"{server.url}/none.gz", tmp_path / "none.gz", sha256=DIGEST)
+        download(f"{server.url}/none.gz", tmp_path / "new" / "none.gz", sha256=DIGEST)
     assert str(caught.value) == f"cannot fetch {server.url}/none.gz: the server answered 404 Not Found"
     assert names_in(tmp_path) == []
 
@@ -245,7 +245,7 @@ def test_offline_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     url = f"http://127.0.0.1:{free_port()}/file.gz"
     with pytest.raises(DataError) as caught:
-        download(url, tmp_path / "file.gz", sha256=DIGEST)
+        download(url, tmp_path / "new" / "file.gz", sha256=DIGEST)
     assert str(caught.value) == f"cannot fetch {url}: Connection refused; is there a network?"
     assert caught.value.exit_status == 2
     assert names_in(tmp_path) == []

@@ -298,6 +298,9 @@ def test_an_installed_font_that_has_the_characters_is_taken(tmp_path, caplog):
     assert "no font on this machine has \ue0f8" in caplog.text
     caplog.clear()
     before = list(font_manager.fontManager.ttflist)
+    (tmp_path / "bitmaps.ttf").write_bytes(b"a font that matplotlib cannot open, as many emoji fonts are")
+    unreadable = font_manager.FontEntry(fname=str(tmp_path / "bitmaps.ttf"), name="A", style="normal", weight=400)
+    font_manager.fontManager.ttflist.insert(0, unreadable)
     font_manager.fontManager.addfont(str(path))
     try:
         draw_attention(np.ones((1, 1)), ["\ue0f7"], ["a"], tmp_path / "with.png")

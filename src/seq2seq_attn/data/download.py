@@ -122,7 +122,6 @@ def download(
                 report(f"{output} is there already")
                 return found
             report(f"{output} is not the file expected (SHA-256 {found}): fetching it again")
-        output.parent.mkdir(parents=True, exist_ok=True)
         part = output.with_name(output.name + ".part")
         found = _fetch(url, part, sha256, report)
         part.replace(output)
@@ -189,6 +188,7 @@ def _save(response: HTTPResponse, part: Path, start: int) -> None:
     etag = response.headers.get("ETag", "")
     # a weak tag promises no equal bytes
     validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+    part.parent.mkdir(parents=True, exist_ok=True)  # now: a failed request leaves no empty folder
     _validator_of(part).write_text(validator)
     total = start + response.length if response.length is not None else None
     bar = tqdm(

@@ -24,9 +24,11 @@ from seq2seq_attn.data.tokenizers.sentencepiece import (
 Pieces = Mapping[str, tuple[int, float]]
 """Subword -> id and score."""
 
+_Path = tuple[tuple[str, ...], ...]  # the pieces of a word after each merge, none of them skipped
+
 _WORDS = re.compile(f"{WORD_START}[^{WORD_START}]*")
 _CACHED_LENGTH = 24  # longer words are rare, and there are many ways to cut them
-_CACHED_STATES = 200_000
+_CACHED_WORDS = 30_000
 
 
 class SubwordSampler(ABC):
@@ -69,58 +71,63 @@ def subword_sampler(tokenizer: SentencePieceTokenizer, strength: float) -> Subwo
     return UnigramSampler(pieces, strength)
 
 
-class _State:
-    """A word half merged: its pieces, and the states that one more merge leads to."""
-
-    __slots__ = ("merges", "next", "pieces")
-
-    def __init__(self, pieces: tuple[str, ...], merges: list[int]) -> None:
-        self.pieces = pieces
-        self.merges = merges  # where two pieces can become one, the most frequent pair first
-        self.next: dict[int, _State] = {}
-
-
 class MergeDropout(SubwordSampler):
     """BPE-dropout: each time the next merge is chosen, every merge is skipped with a probability.
 
     Provilkov, Emelianenko and Voita (2020), algorithm 1, https://arxiv.org/abs/1910.13267.
-    Instead of one random number per merge, one number says how many merges are skipped.
+    Most merges are not skipped: so instead of one random number for each merge, one says
+    how many merges pass before the first that is skipped, and one how many are skipped there.
     """
 
     def __init__(self, pieces: Pieces, dropout: float) -> None:
         self._pieces = pieces
-        self._log_dropout = math.log(dropout) if dropout > 0 else -math.inf
-        self._states: dict[tuple[str, ...], _State] = {}
+        self._log_skip = math.log(dropout) if dropout > 0 else -math.inf
+        self._log_pass = math.log1p(-dropout)
+        self._paths: dict[str, _Path] = {}
 
     def sample_word(self, word: str, random: Iterator[float]) -> list[int]:
         """Merge the characters of ``word`` until every possible merge is skipped at once."""
-        if len(self._states) > _CACHED_STATES:
-            self._states.clear()
-        cached = len(word) <= _CACHED_LENGTH
-        state = self._state(tuple(word), cached)
+        path = self._paths.get(word)
+        if path is None:
+            path = self._path(tuple(word))
+            if len(word) <= _CACHED_LENGTH:
+                if len(self._paths) >= _CACHED_WORDS:
+                    self._paths.clear()
+                self._paths[word] = path
         while True:
-            skipped = int(math.log(1 - next(random)) / self._log_dropout)
-            if skipped >= len(state.merges):
-                return [self._pieces[piece][0] if piece in self._pieces else UNK for piece in state.pieces]
-            following = state.next.get(skipped)
-            if following is None:
-                at = state.merges[skipped]
-                merged = state.pieces[at] + state.pieces[at + 1]
-                following = self._state((*state.pieces[:at], merged, *state.pieces[at + 2 :]), cached)
-                if cached:
-                    state.next[skipped] = following
-            state = following
+            passed = _count(random, self._log_pass)
+            if passed >= len(path) - 1:
+                return self._ids(path[-1])
+            pieces = path[int(passed)]
+            merges = self._merges(pieces)
+            skipped = 1 + _count(random, self._log_skip)
+            if skipped >= len(merges):
+                return self._ids(pieces)
+            path = self._path(_merge(pieces, merges[int(skipped)]))
 
-    def _state(self, pieces: tuple[str, ...], cached: bool) -> _State:
-        known = self._states.get(pieces) if cached else None
-        if known is not None:
-            return known
-        pairs = [left + right for left, right in pairwise(pieces)]
-        ranked = [(-self._pieces[pair][1], at) for at, pair in enumerate(pairs) if pair in self._pieces]
-        state = _State(pieces, [at for _, at in sorted(ranked)])
-        if cached:
-            self._states[pieces] = state
-        return state
+    def _path(self, pieces: tuple[str, ...]) -> _Path:
+        path = [pieces]
+        while merges := self._merges(path[-1]):
+            path.append(_merge(path[-1], merges[0]))
+        return tuple(path)
+
+    def _merges(self, pieces: tuple[str, ...]) -> list[int]:
+        """Find where two pieces can become one, the best merge first."""
+        find = self._pieces.get
+        found = [(find(left + right), at) for at, (left, right) in enumerate(pairwise(pieces))]
+        return [at for _, at in sorted((-known[1], at) for known, at in found if known)]
+
+    def _ids(self, pieces: tuple[str, ...]) -> list[int]:
+        return [self._pieces[piece][0] if piece in self._pieces else UNK for piece in pieces]
+
+
+def _merge(pieces: tuple[str, ...], at: int) -> tuple[str, ...]:
+    return (*pieces[:at], pieces[at] + pieces[at + 1], *pieces[at + 2 :])
+
+
+def _count(random: Iterator[float], log_probability: float) -> float:
+    """Count how often something happens before it first does not, by the logarithm of its probability."""
+    return math.log(1 - next(random)) / log_probability if log_probability else math.inf
 
 
 class _Arrivals(NamedTuple):
@@ -151,7 +158,7 @@ class UnigramSampler(SubwordSampler):
         if lattice is None:
             lattice = self._lattice(word)
             if len(word) <= _CACHED_LENGTH:
-                if len(self._words) > _CACHED_STATES // _CACHED_LENGTH:
+                if len(self._words) >= _CACHED_WORDS:
                     self._words.clear()
                 self._words[word] = lattice
         ids: list[int] = []

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import sys
-
-from toy_corpus.writer import main
+from importlib import import_module
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # By name: the grammar lies beside this script, where only a script that is run by path finds it.
+    sys.exit(import_module("toy_corpus.writer").main())

@@ -37,6 +37,9 @@ class Phrase:
         return Phrase(self.en + other.en, self.pt + other.pt)
 
 
+NOTHING = Phrase()
+
+
 @dataclass(frozen=True)
 class AlignedPair:
     """A finished sentence pair: tokens of both sides and the links between them, sorted."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from toy_corpus.alignment import Phrase, Target, Word, join, phrase
-from toy_corpus.lexicon_adjectives import COMPARED
-from toy_corpus.lexicon_nouns import nouns_with
-from toy_corpus.lexicon_verbs import KNOW, SAY, THINK
-from toy_corpus.noun_phrases import NounPhrase, coordinated
-from toy_corpus.predicates import Predicate, when
-from toy_corpus.relative_clauses import RelativeClauses
-from toy_corpus.verbs import Manner, be_group, verb_group
+from .alignment import Phrase, Target, Word, join, phrase
+from .lexicon_adjectives import COMPARED
+from .lexicon_nouns import nouns_with
+from .lexicon_verbs import KNOW, SAY, THINK
+from .noun_phrases import NounPhrase, coordinated
+from .predicates import Predicate, when
+from .relative_clauses import RelativeClauses
+from .verbs import Manner, be_group, verb_group
 
-TENSES = (
+TENSES: tuple[tuple[str, float], ...] = (
     ("present", 30.0),
     ("past", 32.0),
     ("future", 10.0),
@@ -21,6 +21,7 @@ TENSES = (
     ("must", 4.0),
     ("want", 5.0),
 )
+Tenses = tuple[tuple[str, float], ...]
 SIMPLE = ("present", "past")
 _OFTEN = (("always", "sempre"), ("never", "nunca"), ("often", "frequentemente"))
 
@@ -31,7 +32,7 @@ class Clauses(RelativeClauses):
     def subject(self, depth: int) -> NounPhrase:
         """Return the subject of an action: a pronoun, one person or animal, or a list."""
         chance = self.chance
-        if chance.happens(0.34):
+        if chance.happens(0.4):
             return self.nouns.subject_pronoun()
         if chance.happens(0.06 + 0.04 * depth):
             first, second = chance.pick(nouns_with("person")), chance.pick(nouns_with("person", "animal"))
@@ -39,8 +40,8 @@ class Clauses(RelativeClauses):
                 return coordinated([self.nouns.build(first, 0), self.nouns.build(second, 0)])
         return self.noun_phrase(("person",) if chance.happens(0.8) else ("animal",), depth)
 
-    def statement(self, depth: int, tenses: tuple[tuple[str, float], ...] = TENSES) -> Phrase:
-        """Make a statement in one of the tenses."""
+    def statement(self, depth: int, tenses: Tenses = TENSES, *, opening: bool = False) -> Phrase:
+        """Make a statement in one of the tenses; where it opens the sentence, a time may come first."""
         kinds = [("action", 56.0), ("state", 12.0), ("passive", 9.0), ("there", 5.0), ("compared", 4.0)]
         if depth >= 1:
             kinds += [("reported", 6.0), ("two", 7.0)]
@@ -60,12 +61,12 @@ class Clauses(RelativeClauses):
         if kind == "compared":
             return self._compared(simple)
         if kind == "reported":
-            return self._reported(depth)
+            return self._reported(simple, depth)
         if kind == "two":
             return self._two_actions(simple, depth)
-        return self.action(tense, depth)
+        return self.action(tense, depth, opening=opening)
 
-    def action(self, tense: str, depth: int) -> Phrase:
+    def action(self, tense: str, depth: int, *, opening: bool = False) -> Phrase:
         """Make "the girl never looks at the map"; the time may come first."""
         chance = self.chance
         subject = self.subject(depth)
@@ -73,7 +74,7 @@ class Clauses(RelativeClauses):
         if tense == "present" and not manner.negative and chance.happens(0.12):
             manner = Manner(tense, adverb=phrase(*chance.pick(_OFTEN)))
         first = Phrase()
-        if tense in ("past", "future") and chance.happens(0.07):
+        if opening and tense in ("past", "future") and chance.happens(0.1):
             first = when(chance, tense) + phrase(",", ",")
         made = self.predicate(subject, manner, depth, adjuncts=not first.en)
         while made is None or (first.en and made.stative):
@@ -83,23 +84,28 @@ class Clauses(RelativeClauses):
 
     def _two_actions(self, tense: str, depth: int) -> Phrase:
         """Make "the boy opens the door and closes the window"."""
-        subject, parts = self.subject(depth - 1), []
+        subject = self.subject(depth - 1)
+        parts: list[Predicate] = []
         while len(parts) < 2:
-            made = self.predicate(subject, Manner(tense), depth - 1)
+            made = self.predicate(subject, Manner(tense), depth - 1, pronouns=False)
             if made is not None and all(made.group.rest[-1].text != old.group.rest[-1].text for old in parts):
                 parts.append(made)
         return subject.phrase + parts[0].said + phrase("and", "e") + parts[1].said
 
     def described(self, depth: int) -> NounPhrase:
+        """Return what a state is said of: a person, an animal or a thing."""
         if self.chance.happens(0.5):
             return self.subject(depth)
-        return self.noun_phrase(("thing", "furniture", "vehicle", "place", "food", "part"), depth)
+        return self.noun_phrase(("thing", "furniture", "vehicle", "place", "food", "part"), depth, listed=False)
 
     def there(self, tense: str, depth: int, *, question: bool) -> Phrase:
         """Make "there are two cats under the table": há, havia."""
         noun = self.chance.pick(nouns_with("person", "animal", "thing", "vehicle"))
         found = self.nouns.build(noun, depth, determiner="indefinite")
-        there, be = Word("there"), Word(("is", "are")[found.plural] if tense == "present" else ("was", "were")[found.plural])
+        there, be = (
+            Word("there"),
+            Word(("is", "are")[found.plural] if tense == "present" else ("was", "were")[found.plural]),
+        )
         en = (be, there) if question else (there, be)
         exists = Phrase(en, (Target("há" if tense == "present" else "havia", (there, be)),))
         return exists + found.phrase + self.place(0, on_furniture="thing" in noun.tags)
@@ -107,7 +113,9 @@ class Clauses(RelativeClauses):
     def _compared(self, tense: str) -> Phrase:
         """Make "my brother is taller than the king": mais alto do que."""
         adjective = self.chance.pick(COMPARED)
-        kinds = ("person",) if "person" in adjective.tags and self.chance.happens(0.75) else tuple(sorted(adjective.tags))
+        kinds = (
+            ("person",) if "person" in adjective.tags and self.chance.happens(0.75) else tuple(sorted(adjective.tags))
+        )
         first = self.chance.pick(nouns_with(*kinds))
         alike = [noun for noun in nouns_with(*(tag for tag in kinds if tag in first.tags)) if noun != first]
         subject, other = self.nouns.build(first, 0), self.nouns.build(self.chance.pick(alike), 0)
@@ -117,14 +125,16 @@ class Clauses(RelativeClauses):
         said = Predicate(be_group(subject, Manner(tense), "ser"), Phrase((word, than), pt)).said
         return subject.phrase + said + other.phrase
 
-    def _reported(self, depth: int) -> Phrase:
+    def _reported(self, tense: str, depth: int) -> Phrase:
         """Make "she says that the king is old"; a past "said" reports in the past."""
-        verb = self.chance.pick((SAY, SAY, THINK, KNOW))
-        tense = "past" if verb is SAY and self.chance.happens(0.5) else "present"
-        subject = self.nouns.subject_pronoun() if self.chance.happens(0.5) else self.nouns.build(
-            self.chance.pick(nouns_with("person")), 0
+        past = tense == "past"
+        verb = SAY if past else self.chance.pick((SAY, THINK, KNOW))
+        subject = (
+            self.nouns.subject_pronoun()
+            if self.chance.happens(0.5)
+            else self.nouns.build(self.chance.pick(nouns_with("person")), 0)
         )
         says = verb_group(verb, subject, Manner(tense))
-        told = (("past", 3.0), ("past progressive", 1.0)) if tense == "past" else TENSES
+        told = (("past", 3.0), ("past progressive", 1.0)) if past else TENSES
         inner = self.statement(0, told)
         return join((subject.phrase, Predicate(says, phrase("that", "que")).said, inner))

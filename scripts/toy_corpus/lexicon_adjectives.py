@@ -23,33 +23,25 @@ class Adjective:
 _AFTER = """
 old velho ser: person animal thing furniture vehicle place part
 young jovem/jovem/jovens/jovens ser: person animal
-tall alto ser: person building
+tall alto ser: person tower
 small pequeno ser: animal thing furniture vehicle place part food
 big grande ser: animal thing furniture vehicle place part food
 strong forte ser: person animal
 rich rico ser: person
-poor pobre ser: person
 famous famoso ser: person building town watched heard
 intelligent inteligente ser: person animal
-lazy preguiçoso ser: person animal
 brave corajoso ser: person animal
 tired cansado estar: person animal
 happy feliz/feliz/felizes/felizes estar: person animal
-sad triste estar: person animal
 sick doente estar: person animal
 red vermelho ser: colored
 black preto ser: colored coat
 white branco ser: colored coat
-green verde ser: colored
 blue azul/azul/azuis/azuis ser: colored
-yellow amarelo ser: colored
 new novo ser: thing furniture vehicle building part watched heard
 expensive caro ser: thing furniture vehicle
-cheap barato ser: thing furniture vehicle
-heavy pesado ser: heavy
 clean limpo estar: wash place furniture
 dirty sujo estar: wash room furniture
-empty vazio estar: container place
 cold frio estar: drink food
 hot quente estar: drink
 Portuguese português/portuguesa/portugueses/portuguesas ser: person town building heard watched vehicle
@@ -72,7 +64,7 @@ other outro -: person animal thing furniture vehicle food place watched heard pa
 
 # english comparative, portuguese (m/f/mp/fp or masculine), english superlative: tags
 _COMPARED = """
-taller alto tallest: person building
+taller alto tallest: person tower
 older velho oldest: person animal building vehicle
 younger jovem/jovem/jovens/jovens youngest: person
 stronger forte strongest: person animal

@@ -37,49 +37,37 @@ class Verb:
     passive: bool
 
 
-# english forms (base third past participle gerund) | particle | portuguese, its preposition | frame and flags | subjects | objects
+# english forms (base third past participle gerund) | particle | portuguese, its preposition
+# | frame and flags | subjects | objects (animate: person animal)
 _TABLE = """
 see sees saw seen seeing | | ver | object nogerund | person animal | person animal thing vehicle place watched
 buy buys bought bought buying | | comprar | object passive | person | thing vehicle food furniture animal
 find finds found found finding | | encontrar | object passive nogerund | person animal | person animal thing
 open opens opened opened opening | | abrir | object passive | person | shut
-close closes closed closed closing | | fechar | object | person | shut
 write writes wrote written writing | | escrever | object passive | person | written heard
 paint paints painted painted painting | | pintar | object passive | person | building furniture part vehicle
-eat eats ate eaten eating | | comer | object passive | person animal | food
+eat eats ate eaten eating | | comer | object | person animal | food
 drink drinks drank drunk drinking | | beber | object | person animal | drink
-carry carries carried carried carrying | | carregar | object | person | thing food
-wash washes washed washed washing | | lavar | object passive | person | wash
-break breaks broke broken breaking | | quebrar | object passive | person animal | fragile
-hide hides hid hidden hiding | | esconder | object passive | person animal | thing food
 build builds built built building | | construir | object passive | person | building builtup made
 visit visits visited visited visiting | | visitar | object passive | person | person place
 help helps helped helped helping | | ajudar | object | person animal | person animal
-follow follows followed followed following | | seguir | object | person animal | person animal
 love loves loved loved loving | | amar | object stative | person animal | person animal town
 know knows knew known knowing | | conhecer | object stative | person | person town building
-like likes liked liked liking | | gostar de | object stative | person animal | person animal place thing food drink watched heard
+like likes liked liked liking | | gostar de | object stative | person animal | animate place thing food drink media
 need needs needed needed needing | | precisar de | object stative | person | person thing vehicle furniture food
 look looks looked looked looking | at | olhar para | object | person animal | person animal look building vehicle
 look looks looked looked looking | for | procurar | object | person animal | person animal thing
 wait waits waited waited waiting | for | esperar | object | person animal | person animal
 listen listens listened listened listening | to | ouvir | object | person | person heard
-think thinks thought thought thinking | of | pensar em | object | person | person town thing
-dream dreams dreamed dreamed dreaming | of | sonhar com | object | person | person animal town vehicle food
-laugh laughs laughed laughed laughing | at | rir de | object | person | person animal
 talk talks talked talked talking | to | falar com | object | person | person animal
-remember remembers remembered remembered remembering | | lembrar-se de | object nogerund | person | person town heard watched
+remember remembers remembered remembered remembering | | lembrar-se de | object nogerund | person | person town media
 watch watches watched watched watching | | assistir a | object | person | watched
 obey obeys obeyed obeyed obeying | | obedecer a | object | person | ruler
-belong belongs belonged belonged belonging | to | pertencer a | object stative | thing vehicle building | person
 enter enters entered entered entering | | entrar em | place | person animal | building room
 arrive arrives arrived arrived arriving | at | chegar a | place | person animal | building at
-return returns returned returned returning | to | voltar a | place | person animal | place
 live lives lived lived living | in | morar em | place stative | person animal | building town
 go goes went gone going | to | ir a | place nofuture nogerund | person animal | place
 give gives gave given giving | | dar | giving | person | thing food
-show shows showed shown showing | | mostrar | giving | person | thing vehicle building
-send sends sent sent sending | | enviar | giving passive | person | thing food
 sell sells sold sold selling | | vender | giving passive | person | thing vehicle animal furniture food
 bring brings brought brought bringing | | trazer | giving | person | thing food
 sleep sleeps slept slept sleeping | | dormir | none | person animal |
@@ -87,14 +75,10 @@ work works worked worked working | | trabalhar | none | person |
 sing sings sang sung singing | | cantar | none | person |
 dance dances danced danced dancing | | dançar | none | person |
 run runs ran run running | | correr | none | person animal |
-smile smiles smiled smiled smiling | | sorrir | none | person |
-cry cries cried cried crying | | chorar | none | person |
-play plays played played playing | | brincar | none | kid animal |
-swim swims swam swum swimming | | nadar | none | person animal |
 wake wakes woke woken waking | up | acordar | none nogerund | person animal |
 """
 
-# Portuguese verbs that are not regular: present (eu, ele, nós, eles) / past (the same) / participle / gerund; - for regular.
+# Portuguese verbs that are not regular: present (eu, ele, nós, eles), past, participle, gerund; - for regular.
 IRREGULAR: dict[str, tuple[str, str, str, str]] = {
     "ver": ("vejo vê vemos veem", "vi viu vimos viram", "visto", "vendo"),
     "abrir": ("-", "-", "aberto", "-"),
@@ -105,10 +89,7 @@ IRREGULAR: dict[str, tuple[str, str, str, str]] = {
         "construído",
         "-",
     ),
-    "seguir": ("sigo segue seguimos seguem", "-", "-", "-"),
     "ouvir": ("ouço ouve ouvimos ouvem", "-", "-", "-"),
-    "rir": ("rio ri rimos riem", "ri riu rimos riram", "rido", "rindo"),
-    "sorrir": ("sorrio sorri sorrimos sorriem", "sorri sorriu sorrimos sorriram", "sorrido", "sorrindo"),
     "dormir": ("durmo dorme dormimos dormem", "-", "-", "-"),
     "ir": ("vou vai vamos vão", "fui foi fomos foram", "ido", "indo"),
     "dar": ("dou dá damos dão", "dei deu demos deram", "dado", "dando"),
@@ -142,7 +123,7 @@ def _parse(line: str) -> tuple[Verb, frozenset[str]]:
         kind,
         "stative" in flags,
         tuple(subjects.split()),
-        tuple(objects.split()),
+        tuple(objects.replace("animate", "person animal").split()),
         "passive" in flags,
     )
     return verb, frozenset(flags)
@@ -151,19 +132,20 @@ def _parse(line: str) -> tuple[Verb, frozenset[str]]:
 _ROWS = tuple(_parse(line) for line in _TABLE.strip().splitlines())
 
 VERBS: tuple[Verb, ...] = tuple(verb for verb, _ in _ROWS)
+# Slow or quick ways fit these.
+MOVING: frozenset[str] = frozenset({"correr", "dançar", "trabalhar"})
 NO_FUTURE: frozenset[str] = frozenset(v.infinitive for v, flags in _ROWS if "nofuture" in flags)
 NO_GERUND: frozenset[str] = frozenset(v.infinitive for v, flags in _ROWS if "nogerund" in flags or v.stative)
 
 
-def _helper(forms: str, infinitive: str, *, stative: bool = False) -> Verb:
-    base, third, past, participle, gerund = forms.split()
-    nothing: tuple[str, ...] = ()
-    return Verb(
-        base, third, past, participle, gerund, "", infinitive, "", False, "none", stative, nothing, nothing, False
+# Verbs that the grammar asks for by name.
+BELONG, WANT, SAY, THINK, KNOW = (
+    _parse(line)[0]
+    for line in (
+        "belong belongs belonged belonged belonging | to | pertencer a | object stative | thing | person",
+        "want wants wanted wanted wanting | | querer | clause stative | person |",
+        "say says said said saying | | dizer | clause | person |",
+        "think thinks thought thought thinking | | achar | clause stative | person |",
+        "know knows knew known knowing | | saber | clause stative | person |",
     )
-
-
-WANT = _helper("want wants wanted wanted wanting", "querer", stative=True)
-SAY = _helper("say says said said saying", "dizer")
-THINK = _helper("think thinks thought thought thinking", "achar", stative=True)
-KNOW = _helper("know knows knew known knowing", "saber", stative=True)
+)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from toy_corpus.alignment import Phrase, Target, Word, join, phrase
-from toy_corpus.chance import Chance
-from toy_corpus.lexicon_adjectives import AFTER, BEFORE, COMPARED, ORDINAL, Adjective
-from toy_corpus.lexicon_nouns import Noun, nouns_with
+from .alignment import Phrase, Target, Word, join, phrase
+from .chance import Chance
+from .lexicon_adjectives import AFTER, BEFORE, COMPARED, ORDINAL, Adjective
+from .lexicon_nouns import Noun, nouns_with
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class NounPhrase:
 
 # English subject, Portuguese subject, gender, plural, slot, third, be_row
 _SUBJECTS = (
-    (("I", "eu", "m", False, 0, False, 0), 5),
+    (("I", "eu", "m", False, 0, False, 0), 6),
     (("you", "você", "m", False, 1, False, 2), 3),
-    (("he", "ele", "m", False, 1, True, 1), 4),
-    (("she", "ela", "f", False, 1, True, 1), 4),
-    (("we", "nós", "m", True, 2, False, 2), 4),
+    (("he", "ele", "m", False, 1, True, 1), 3),
+    (("she", "ela", "f", False, 1, True, 1), 3),
+    (("we", "nós", "m", True, 2, False, 2), 6),
     (("they", "eles", "m", True, 3, False, 2), 3),
 )
 # English object, Portuguese before the verb as object and as recipient ("" for none), and after a preposition
@@ -71,13 +71,13 @@ _QUANTIFIERS = (("many", "muitos", "muitas"), ("some", "alguns", "algumas"))
 _OPPOSITES = (
     {"small", "big", "little", "great", "tall"},
     {"old", "young", "new"},
-    {"rich", "poor"},
-    {"happy", "sad"},
     {"clean", "dirty"},
-    {"expensive", "cheap"},
+    {"cold", "hot"},
     {"Portuguese", "Italian"},
+    {"red", "black", "white", "blue"},
 )
-_UNGRADED = {"red", "black", "white", "green", "blue", "yellow", "Portuguese", "Italian", "empty"}
+_NATIONS = {"Portuguese", "Italian"}
+UNGRADED = {"red", "black", "white", "blue", "Portuguese", "Italian"}
 
 
 def form_index(gender: str, plural: bool) -> int:
@@ -94,6 +94,11 @@ def pronoun_phrase(english: str, portuguese: str) -> Phrase:
 def clashes(first: Adjective, second: Adjective) -> bool:
     """Return whether two adjectives cannot describe one thing: "small" and "big"."""
     return first == second or any(first.en in group and second.en in group for group in _OPPOSITES)
+
+
+def contradicts(adjective: Adjective, said: Collection[str]) -> bool:
+    """Return whether the adjective repeats or contradicts a word said before: "the old bridge is new"."""
+    return adjective.en in said or any(adjective.en in group and not group.isdisjoint(said) for group in _OPPOSITES)
 
 
 def coordinated(parts: Sequence[NounPhrase]) -> NounPhrase:
@@ -155,7 +160,9 @@ class NounPhrases:
             kind = "indefinite" if chance.happens(0.22) else "definite"
         if kind == "indefinite":
             return self._indefinite(noun, plural), Phrase(), False
-        choices = [("the", 50.0), ("demonstrative", 13.0), ("owner", 20.0)]
+        choices = [("the", 50.0), ("demonstrative", 13.0)]
+        if "ownerless" not in noun.tags:  # "my woman" is no way to speak
+            choices += [("owner", 20.0)]
         if plural:
             choices += [("all", 4.0), ("numbered", 5.0)]
         choice = "the" if kind == "the" else chance.weighted(choices)
@@ -203,9 +210,9 @@ class NounPhrases:
         if behind and chance.happens(0.26 + 0.08 * depth):
             first = chance.pick(behind)
             after = phrase(first.en, first.form(noun.gender, plural))
-            if first.en not in _UNGRADED and used is None and chance.happens(0.08):
+            if first.en not in UNGRADED and used is None and chance.happens(0.08):
                 after = phrase("very", "muito") + after
-            others = [a for a in behind if not clashes(a, first)]
+            others = [a for a in behind if not clashes(a, first) and not {a.en, first.en} & _NATIONS]
             if others and used is None and chance.happens(0.05 + 0.05 * depth):
                 second = chance.pick(others)
                 after = after + phrase("and", "e") + phrase(second.en, second.form(noun.gender, plural))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from toy_corpus.alignment import Phrase, Target, Word, phrase
-from toy_corpus.chance import Chance
-from toy_corpus.lexicon_nouns import Noun, nouns_with
-from toy_corpus.lexicon_verbs import NO_FUTURE, NO_GERUND, VERBS, Verb
-from toy_corpus.noun_phrases import (
+from .alignment import Phrase, Target, Word, phrase
+from .chance import Chance
+from .lexicon_nouns import Noun, nouns_with
+from .lexicon_verbs import MOVING, NO_FUTURE, NO_GERUND, VERBS, Verb
+from .noun_phrases import (
     OBJECT_PRONOUNS,
     NounPhrase,
     NounPhrases,
@@ -17,7 +17,7 @@ from toy_corpus.noun_phrases import (
     form_index,
     pronoun_phrase,
 )
-from toy_corpus.verbs import Manner, VerbGroup, verb_group
+from .verbs import Manner, VerbGroup, verb_group
 
 _PLACED = {
     "top": (("on", "em", "0-0"), ("under", "debaixo de", "0-0 0-1")),
@@ -36,7 +36,6 @@ _WHEN = {
     "present": (
         ("every day", "todos os dias", "0-0 0-1 1-2"),
         ("every morning", "todas as manhãs", "0-0 0-1 1-2"),
-        ("today", "hoje", "0-0"),
         ("at night", "à noite", "0-0 1-1"),
         ("in the morning", "de manhã", "0-0 1-0 2-1"),
     ),
@@ -50,7 +49,7 @@ _WHEN = {
         ("next week", "na próxima semana", "0-0 0-1 1-2"),
         ("next year", "no próximo ano", "0-0 0-1 1-2"),
     ),
-    "progressive": (("now", "agora", "0-0"),),
+    "progressive": (("now", "agora", "0-0"), ("today", "hoje", "0-0")),
 }
 _SIMPLE = ("present", "past")
 _ALONE = ("sozinho", "sozinha", "sozinhos", "sozinhas")
@@ -88,14 +87,23 @@ class Predicates(ABC):
     def relative(self, head: NounPhrase, depth: int) -> Phrase:
         """Make a relative clause about a noun."""
 
-    def noun_phrase(self, tags: tuple[str, ...], depth: int, *, bare: bool = False) -> NounPhrase:
-        """Make a noun phrase: plain, owned, superlative, with a place or a relative clause, or a list."""
+    def noun_phrase(self, tags: tuple[str, ...], depth: int, *, bare: bool = False, listed: bool = True) -> NounPhrase:
+        """Make a noun phrase: plain, owned, superlative, with a place or a relative clause, or a list.
+
+        Args:
+            tags: What the noun may be.
+            depth: How much may be added.
+            bare: Whether the determiner may be left out.
+            listed: Whether a list will do.
+        """
         chance = self.chance
         noun = chance.pick(nouns_with(*tags))
-        if depth >= 2 and chance.happens(0.10 * (depth - 1)):
-            return self._list(tags, depth)
+        if listed and depth >= 2 and chance.happens(0.10 * (depth - 1)):
+            pool = nouns_with(next(tag for tag in tags if tag in noun.tags))
+            if len(pool) >= 4:
+                return self._list(pool, depth)
         if "drink" not in noun.tags:
-            if chance.happens(0.06):
+            if chance.happens(0.06) and "ownerless" not in noun.tags:
                 return self._owned(noun, depth)
             if chance.happens(0.04):
                 best = self.nouns.superlative(noun)
@@ -108,11 +116,10 @@ class Predicates(ABC):
             return made.followed_by(self._modifier(noun))
         return made
 
-    def _list(self, tags: tuple[str, ...], depth: int) -> NounPhrase:
-        pool = nouns_with(*tags)
+    def _list(self, pool: tuple[Noun, ...], depth: int) -> NounPhrase:
         length = 2 if self.chance.happens(0.6) else 3 if self.chance.happens(0.6) else 4
         chosen: list[Noun] = []
-        while len(chosen) < min(length, len(pool)):
+        while len(chosen) < length:
             noun = self.chance.pick(pool)
             if noun not in chosen:
                 chosen.append(noun)
@@ -177,7 +184,7 @@ class Predicates(ABC):
         self, subject: NounPhrase, verb: Verb, manner: Manner, depth: int, pronouns: bool
     ) -> tuple[Phrase, Phrase]:
         """Return the clitic (or nothing) and the object."""
-        personal = "person" in verb.objects and verb.preposition != "a" and subject.slot == 1 and pronouns
+        personal = "person" in verb.objects and verb.preposition != "a" and subject.slot in (1, 3) and pronouns
         if personal and self.chance.happens(0.25):
             english, direct, _, stressed = self.chance.pick(OBJECT_PRONOUNS)
             if verb.preposition:
@@ -186,14 +193,14 @@ class Predicates(ABC):
                 word = Word(english)
                 return Phrase((), (Target(direct, (word,)),)), Phrase((word,))
         bare = verb.infinitive in ("beber", "comer", "comprar", "gostar")
-        return Phrase(), self.noun_phrase(verb.objects, depth, bare=bare).phrase
+        # "de", "em" and "a" would have to be said again before each item of a list.
+        listed = verb.preposition in ("", "com", "para")
+        return Phrase(), self.noun_phrase(verb.objects, depth, bare=bare, listed=listed).phrase
 
-    def _giving(
-        self, subject: NounPhrase, verb: Verb, manner: Manner, depth: int
-    ) -> tuple[Phrase, Phrase]:
+    def _giving(self, subject: NounPhrase, verb: Verb, manner: Manner, depth: int) -> tuple[Phrase, Phrase]:
         """Return the clitic and what is given to whom, in either English order."""
         given = self.noun_phrase(verb.objects, max(0, depth - 1)).phrase
-        if manner.tense in _SIMPLE and subject.slot == 1 and self.chance.happens(0.25):
+        if manner.tense in _SIMPLE and subject.slot in (1, 3) and self.chance.happens(0.25):
             english, _, indirect, _ = self.chance.pick(OBJECT_PRONOUNS)
             word = Word(english)
             return Phrase((), (Target(indirect, (word,)),)), Phrase((word,)) + given
@@ -208,14 +215,16 @@ class Predicates(ABC):
         """Return where, how, with whom and when: mostly nothing."""
         chance, parts = self.chance, Phrase()
         if verb.frame == "none":
-            if chance.happens(0.12):
-                parts = phrase(*chance.pick((("slowly", "devagar"), ("quickly", "rapidamente"), ("here", "aqui"))))
+            if verb.infinitive in MOVING and chance.happens(0.2):
+                parts = phrase(*chance.pick((("slowly", "devagar"), ("quickly", "rapidamente"))))
+            elif chance.happens(0.06):
+                parts = phrase("here", "aqui")
             elif chance.happens(0.12):
                 parts = phrase("alone", _ALONE[form_index(subject.gender, subject.plural)])
             elif chance.happens(0.15):
                 english, _, _, stressed = chance.pick(OBJECT_PRONOUNS)
                 parts = phrase("with", "com")
-                if subject.slot == 1 and chance.happens(0.6):
+                if subject.slot in (1, 3) and chance.happens(0.6):
                     parts = parts + pronoun_phrase(english, stressed)
                 else:
                     parts = parts + self.nouns.build(chance.pick(nouns_with("person")), 0).phrase

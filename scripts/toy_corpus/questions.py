@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from toy_corpus.alignment import Phrase, phrase
-from toy_corpus.clauses import TENSES, Clauses
-from toy_corpus.lexicon_nouns import nouns_with
-from toy_corpus.lexicon_verbs import VERBS, Verb
-from toy_corpus.noun_phrases import NounPhrase
-from toy_corpus.verbs import Manner, VerbGroup, be_group, verb_group
+from .alignment import Phrase, phrase
+from .clauses import TENSES, Clauses
+from .lexicon_nouns import nouns_with
+from .lexicon_verbs import VERBS, Verb
+from .noun_phrases import NounPhrase
+from .verbs import Manner, VerbGroup, be_group, verb_group
 
-_INANIMATE = frozenset({"thing", "food", "drink", "vehicle", "watched", "heard", "written", "wash", "shut", "fragile"})
+_INANIMATE = frozenset({"thing", "food", "drink", "vehicle", "watched", "heard", "written", "shut"})
 _KINDS = (
     ("yes", 40.0),
     ("be", 14.0),
@@ -37,7 +37,7 @@ class Questions(Clauses):
         if kind == "be":
             subject = self.described(0)
             tense = self.chance.pick(("present", "past"))
-            state = self.state(subject, Manner(tense))
+            state = self.state(subject, Manner(tense, question=True))
             return _asked(subject, state.group, state.complement)
         if kind == "who":
             return self._who(depth)
@@ -54,7 +54,9 @@ class Questions(Clauses):
         word = Phrase()
         tense = self.chance.weighted(tenses)
         if adverb:
-            word = self.chance.pick((phrase("when", "quando"), phrase("why", "por que", "0-0 0-1"), phrase("where", "onde")))
+            word = self.chance.pick(
+                (phrase("when", "quando"), phrase("why", "por que", "0-0 0-1"), phrase("where", "onde"))
+            )
             tense = self.chance.pick(("present", "past", "past", "future"))
         while True:
             subject = self.subject(max(0, depth - 1))
@@ -63,12 +65,14 @@ class Questions(Clauses):
                 return word + _asked(subject, made.group, made.complement)
 
     def _who(self, depth: int) -> Phrase:
-        """Make "who opened the door?" """
+        """Ask who does something: "who opened the door?"."""
         word = phrase("who", "quem")
         asked = NounPhrase(word, "m", False, 1, True, 1)
         made = None
         while made is None:
-            tense = self.chance.weighted((("present", 4.0), ("past", 5.0), ("future", 2.0), ("progressive", 2.0), ("can", 1.0)))
+            tense = self.chance.weighted(
+                (("present", 4.0), ("past", 5.0), ("future", 2.0), ("progressive", 2.0), ("can", 1.0))
+            )
             made = self.predicate(asked, Manner(tense), depth)
         return word + made.said
 
@@ -89,7 +93,6 @@ class Questions(Clauses):
             verb
             for verb in VERBS
             if verb.frame == "object"
-            and verb.infinitive != "pertencer"
             and any(tag in doer for tag in verb.subjects)
             and (asks != "who" or "person" in verb.objects)
             and (asks != "what" or (set(verb.objects) & _INANIMATE and verb.preposition not in ("para", "a")))
@@ -113,5 +116,7 @@ class Questions(Clauses):
         noun = self.chance.pick(kinds) if kinds else self.chance.pick(nouns_with(*verb.objects))
         if asks == "many":
             many = "quantas" if noun.gender == "f" else "quantos"
-            return phrase("how many", many, "0-0 1-0") + self.nouns.build(noun, 0, plural=True, determiner="none").phrase
+            return (
+                phrase("how many", many, "0-0 1-0") + self.nouns.build(noun, 0, plural=True, determiner="none").phrase
+            )
         return phrase("which", "que") + self.nouns.build(noun, 0, determiner="none").phrase

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from toy_corpus.alignment import Phrase, Target, Word, phrase
-from toy_corpus.lexicon_adjectives import AFTER
-from toy_corpus.lexicon_nouns import nouns_with
-from toy_corpus.lexicon_verbs import VERBS, Verb
-from toy_corpus.noun_phrases import NounPhrase, form_index
-from toy_corpus.predicates import Predicate, Predicates
-from toy_corpus.verbs import Manner, be_group, participle, passive_group, verb_group
+from .alignment import Phrase, Target, Word, phrase
+from .lexicon_adjectives import AFTER
+from .lexicon_nouns import nouns_with
+from .lexicon_verbs import BELONG, VERBS, Verb
+from .noun_phrases import UNGRADED, NounPhrase, contradicts, form_index
+from .predicates import Predicate, Predicates
+from .verbs import Manner, be_group, participle, passive_group, verb_group
 
 _TENSES = (("present", 5.0), ("past", 5.0), ("progressive", 2.0), ("past progressive", 1.0), ("future", 1.0))
 _WHICH = (("o", "qual"), ("a", "qual"), ("os", "quais"), ("as", "quais"))
@@ -56,7 +56,6 @@ class RelativeClauses(Predicates):
             verb
             for verb in VERBS
             if verb.frame == "object"
-            and verb.infinitive != "pertencer"
             and any(tag in tags for tag in verb.objects)
             and any(tag in doer for tag in verb.subjects)
         ]
@@ -108,15 +107,18 @@ class RelativeClauses(Predicates):
     def state(self, subject: NounPhrase, manner: Manner) -> Predicate:
         """Make "is tired", "was on the table": ser, or estar for states that pass and for places."""
         tags = subject.noun.tags if subject.noun is not None else frozenset({"person"})
+        if tags & {"thing", "vehicle", "building"} and self.chance.happens(0.15):
+            owner = self.nouns.build(self.chance.pick(nouns_with("person")), 1)
+            return Predicate(verb_group(BELONG, subject, manner), owner.phrase)
         movable = bool(tags & {"person", "animal", "thing", "furniture", "vehicle"})
-        fitting = [adjective for adjective in AFTER if adjective.tags & tags]
+        said = {word.text for word in subject.phrase.en}
+        fitting = [a for a in AFTER if a.tags & tags and not contradicts(a, said)]
         if not fitting or (movable and self.chance.happens(0.3)):
             return Predicate(be_group(subject, manner, "estar"), self.place(1, on_furniture="thing" in tags))
         adjective = self.chance.pick(fitting)
         complement = phrase(adjective.en, adjective.form(subject.gender, subject.plural))
-        if adjective.en not in ("Portuguese", "Italian", "empty") and "colored" not in adjective.tags:
-            if self.chance.happens(0.15):
-                complement = phrase("very", "muito") + complement
+        if adjective.en not in UNGRADED and self.chance.happens(0.15):
+            complement = phrase("very", "muito") + complement
         return Predicate(be_group(subject, manner, adjective.verb), complement)
 
     def passive(self, manner: Manner, depth: int) -> tuple[NounPhrase, Predicate]:

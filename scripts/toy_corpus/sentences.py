@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from toy_corpus.alignment import AlignedPair, Phrase, finish, join, phrase
-from toy_corpus.chance import Chance
-from toy_corpus.noun_phrases import NounPhrases
-from toy_corpus.questions import Questions
+from collections.abc import Sequence
+
+from .alignment import AlignedPair, Phrase, finish, join, phrase
+from .chance import Chance
+from .lexicon_nouns import NOUNS
+from .noun_phrases import NounPhrases
+from .questions import Questions
 
 # Clauses of one sentence speak of one time, so that "when" and "because" make sense.
 _TIMES = (
@@ -20,7 +23,21 @@ _JOINTS = (
     (("while", "enquanto"), 2.0),
     (("when", "quando"), 2.0),
 )
-_SINGLE = ("because", "while", "when")
+_THEY = frozenset({"they", "They", "them", "their", "Their"})
+_SINGLE = ("but", "because", "while", "when")
+_NOUNS = {noun.en: noun for noun in NOUNS}
+_PLURALS = {noun.en_plural: noun for noun in NOUNS}
+
+
+def _misleads(english: Sequence[str]) -> bool:
+    """Return whether "they", which is always "eles" here, could be taken for women or for things that are feminine."""
+    if _THEY.isdisjoint(english):
+        return False
+    if any(_PLURALS[word].gender == "f" for word in english if word in _PLURALS):
+        return True
+    genders = [_NOUNS[word].gender if word in _NOUNS else word for word in english]
+    genders = [gender for gender in genders if gender in ("m", "f", "and")]
+    return any(genders[i : i + 3] == ["f", "and", "f"] for i in range(len(genders)))
 
 
 class Sentences:
@@ -34,7 +51,7 @@ class Sentences:
         """Make a sentence with that many English tokens, punctuation counted."""
         while True:
             pair = finish(self._draft(longest))
-            if shortest <= len(pair.en) <= longest:
+            if shortest <= len(pair.en) <= longest and not _misleads(pair.en):
                 return pair
 
     def _draft(self, longest: int) -> Phrase:
@@ -43,7 +60,7 @@ class Sentences:
         if longest < 15:
             if chance.happens(0.2):
                 return self._grammar.question(0) + phrase("?", "?")
-            return self._grammar.statement(1 if chance.happens(0.4) else 0) + phrase(".", ".")
+            return self._grammar.statement(1 if chance.happens(0.4) else 0, opening=True) + phrase(".", ".")
         if longest < 30:
             if chance.happens(0.12):
                 return self._long_question()
@@ -79,9 +96,9 @@ class Sentences:
             parts += [joint, self._subordinate(joint, times, depth), phrase(",", ",")]
             used.add("when")
             clauses -= 1
-        parts.append(self._grammar.statement(depth, times))
+        parts.append(self._grammar.statement(depth, times, opening=not parts))
         for _ in range(clauses - 1):
-            fitting = [(pair, weight) for pair, weight in _JOINTS if pair[0] not in used]
+            fitting = [(pair, weight) for pair, weight in _JOINTS if pair[0].split()[-1] not in used]
             if times is _TIMES[2]:
                 fitting = [row for row in fitting if row[0][0] not in ("when", "while")]
             joint = phrase(*chance.weighted(fitting))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toy_corpus.alignment import Phrase, Target, Word
-from toy_corpus.lexicon_verbs import IMPERFECT, IRREGULAR, WANT, Verb
-from toy_corpus.noun_phrases import NounPhrase
+from .alignment import NOTHING, Phrase, Target, Word
+from .lexicon_verbs import IMPERFECT, IRREGULAR, WANT, Verb
+from .noun_phrases import NounPhrase
 
 _ENDINGS = {
     ("present", "a"): "o a amos am",
@@ -77,7 +77,7 @@ class Manner:
     tense: str = "present"
     negative: bool = False
     question: bool = False
-    adverb: Phrase = Phrase()
+    adverb: Phrase = NOTHING
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def english_finite(verb: Verb, subject: NounPhrase, tense: str) -> Word:
     return Word(verb.third if subject.third else verb.base)
 
 
-def verb_group(verb: Verb, subject: NounPhrase, manner: Manner, clitic: Phrase = Phrase()) -> VerbGroup:
+def verb_group(verb: Verb, subject: NounPhrase, manner: Manner, clitic: Phrase = NOTHING) -> VerbGroup:
     """Build the verb group of a clause.
 
     Args:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from toy_corpus.alignment import AlignedPair
-from toy_corpus.sentences import Sentences
+from .alignment import AlignedPair
+from .sentences import Sentences
 
 DEFAULT_SEED = 20
 # Lengths (English tokens) of a split and how often each range is drawn.
@@ -16,36 +16,68 @@ _SHORT = (((4, 14), 74.0), ((15, 20), 14.0), ((21, 29), 9.8), ((30, 45), 2.2))
 _LONG = (((30, 39), 4.0), ((40, 49), 3.0), ((50, 60), 2.0))
 SIZES = {"train": 5000, "validation": 500, "test": 500, "test_long": 250}
 # A word of the other splits has been seen this often in train, in both languages.
-SEEN_AT_LEAST = 5
+SEEN_AT_LEAST = 8
 
 
-def make_corpus(seed: int = DEFAULT_SEED) -> dict[str, list[AlignedPair]]:
-    """Make all splits; no English sentence is in two of them, or twice in one."""
-    sentences = Sentences(seed)
-    taken: set[tuple[str, ...]] = set()
+class Vocabulary:
+    """The words that occur often enough in some sentence pairs."""
 
-    def fill(split: str, acceptable: Callable[[AlignedPair], bool]) -> list[AlignedPair]:
-        pairs: list[AlignedPair] = []
-        while len(pairs) < SIZES[split]:
-            low, high = sentences.chance.weighted(_LONG if split == "test_long" else _SHORT)
-            pair = sentences.make(low, high)
-            if pair.en not in taken and acceptable(pair):
-                taken.add(pair.en)
-                pairs.append(pair)
-        return pairs
+    def __init__(self, pairs: Sequence[AlignedPair]) -> None:
+        self._counts = (
+            Counter(token for pair in pairs for token in pair.en),
+            Counter(token for pair in pairs for token in pair.pt),
+        )
 
-    train = fill("train", lambda pair: True)
-    english = Counter(token for pair in train for token in pair.en)
-    portuguese = Counter(token for pair in train for token in pair.pt)
-
-    def known(pair: AlignedPair) -> bool:
+    def knows(self, pair: AlignedPair) -> bool:
+        """Return whether every word of both sides occurs often enough."""
+        english, portuguese = self._counts
         return all(english[token] >= SEEN_AT_LEAST for token in pair.en) and all(
             portuguese[token] >= SEEN_AT_LEAST for token in pair.pt
         )
 
-    corpus = {"train": train}
+
+class _Filler:
+    """Fills splits with sentences that no split has yet."""
+
+    def __init__(self, seed: int) -> None:
+        self._sentences = Sentences(seed)
+        self._taken: set[tuple[str, ...]] = set()
+
+    def draw_lengths(self, split: str) -> list[tuple[int, int]]:
+        """Draw the range of lengths of each sentence of a split."""
+        weights = _LONG if split == "test_long" else _SHORT
+        return [self._sentences.chance.weighted(weights) for _ in range(SIZES[split])]
+
+    def make(self, lengths: tuple[int, int], vocabulary: Vocabulary | None) -> AlignedPair:
+        """Make a new sentence of that length, from words of the vocabulary if there is one."""
+        while True:
+            pair = self._sentences.make(*lengths)
+            if pair.en not in self._taken and (vocabulary is None or vocabulary.knows(pair)):
+                self._taken.add(pair.en)
+                return pair
+
+
+def make_corpus(seed: int = DEFAULT_SEED) -> dict[str, list[AlignedPair]]:
+    """Make all splits; no English sentence is in two of them, or twice in one.
+
+    All splits share one vocabulary: a draft of the training split is pruned of sentences with rare words until no
+    word is rare; other sentences, of the same lengths and without other words, take the place of the pruned ones.
+    """
+    filler = _Filler(seed)
+    lengths = filler.draw_lengths("train")
+    draft = [filler.make(length, None) for length in lengths]
+    kept, vocabulary = draft, Vocabulary(draft)
+    while not all(vocabulary.knows(pair) for pair in kept):
+        kept = [pair for pair in kept if vocabulary.knows(pair)]
+        vocabulary = Vocabulary(kept)
+    corpus = {
+        "train": [
+            pair if vocabulary.knows(pair) else filler.make(length, vocabulary)
+            for length, pair in zip(lengths, draft, strict=True)
+        ]
+    }
     for split in ("validation", "test", "test_long"):
-        corpus[split] = fill(split, known)
+        corpus[split] = [filler.make(length, vocabulary) for length in filler.draw_lengths(split)]
     return corpus
 
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -20,6 +21,20 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     try:
         with aside.open("wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def file_atomic(path: Path) -> Iterator[TextIO]:
+    """Open a UTF-8 text file for writing; it takes the name ``path`` only when the block ends well."""
+    aside = _aside(path)
+    try:
+        with aside.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)

@@ -74,12 +74,25 @@ def read_lines(path: str | Path) -> Iterator[str]:
         DataError: if the file is missing or damaged, or a line is not valid UTF-8.
     """
     with _explained(path), _open_decompressed(path) as binary:
-        # Bytes that are no UTF-8 become surrogates, which UTF-8 never gives: so the line is known.
-        text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=None)
-        for number, line in enumerate(text, start=1):
-            if not line.isascii():
-                _check_utf8(path, number, line)
-            yield line.removesuffix("\n")
+        yield from read_stream(binary, path)
+
+
+def read_stream(binary: IO[bytes], name: str | Path) -> Iterator[str]:
+    """Read the lines of an open stream, each as soon as it is there; see :func:`read_lines`.
+
+    Args:
+        binary: what is read.
+        name: what errors call it.
+
+    Raises:
+        DataError: if a line is not valid UTF-8.
+    """
+    # Bytes that are no UTF-8 become surrogates, which UTF-8 never gives: so the line is known.
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=None)
+    for number, line in enumerate(text, start=1):
+        if not line.isascii():
+            _check_utf8(name, number, line)
+        yield line.removesuffix("\n")
 
 
 @contextmanager

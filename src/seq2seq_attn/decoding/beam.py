@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq_attn.decoding.choices import Vocabulary, best_choices
+from seq2seq_attn.decoding.choices import SpecialTokens, best_choices
 from seq2seq_attn.decoding.lengths import LengthLimit, LengthPenalty
 from seq2seq_attn.decoding.protocol import Hypothesis, StateT, StepModel
 from seq2seq_attn.decoding.trellis import Trellis
@@ -106,7 +106,7 @@ class BeamSearch:
             )
         if not (math.isfinite(length_penalty) and length_penalty >= 0):
             raise ConfigError(f"length_penalty is {length_penalty}, but it must be a finite number of at least 0")
-        self.vocabulary = Vocabulary(bos=bos, eos=eos, forbidden=forbidden)
+        self.special = SpecialTokens(bos=bos, eos=eos, forbidden=forbidden)
         self.limit = LengthLimit(ratio=max_length_ratio, extra=extra_length)
         self.beam_size = beam_size
         self.length_penalty = length_penalty
@@ -136,7 +136,7 @@ class BeamSearch:
             best = [(node, score) for node, score in pairs if score > _NEVER][: self.n_best]
             found.append(
                 [
-                    paths.hypothesis(node, eos=self.vocabulary.eos, source_length=source_length, score=score)
+                    paths.hypothesis(node, eos=self.special.eos, source_length=source_length, score=score)
                     for node, score in best
                 ]
             )
@@ -163,7 +163,7 @@ class BeamSearch:
             ).view_as(candidates.rows)
             scores = penalty.score(candidates.totals, length)
             kept = self._kept(candidates, scores, finished)
-            ended = kept & (candidates.tokens == self.vocabulary.eos)
+            ended = kept & (candidates.tokens == self.special.eos)
             going = kept & ~ended
             finished = finished.add(ended, scores, nodes)
 
@@ -189,7 +189,7 @@ class BeamSearch:
     def _first(self, roots: Int[Tensor, " batch"]) -> Live:
         """Return the one empty hypothesis of each sentence, in the first place of its beam."""
         totals = torch.zeros(len(roots), dtype=torch.float64, device=roots.device)
-        return Live(roots * self.beam_size, totals, roots, torch.full_like(roots, self.vocabulary.bos))
+        return Live(roots * self.beam_size, totals, roots, torch.full_like(roots, self.special.bos))
 
     def _empty_pool(self, roots: Int[Tensor, " batch"]) -> Pool:
         nodes = roots.unsqueeze(1).expand(-1, self.beam_size)
@@ -198,7 +198,7 @@ class BeamSearch:
     def _extend(self, live: Live, log_probs: Float[Tensor, "rows vocab"], sentences: int) -> Candidates:
         """Return the best continuations of each sentence's live hypotheses."""
         # What is not among the best of its own row is not among the best of its sentence.
-        values, tokens = best_choices(self.vocabulary.allow(log_probs), self.beam_size)
+        values, tokens = best_choices(self.special.allow(log_probs), self.beam_size)
         choices = values.shape[1]
         totals = live.totals.new_full((sentences * self.beam_size, choices), _NEVER)
         totals[live.places] = live.totals.unsqueeze(1) + values

@@ -13,7 +13,7 @@ from seq2seq_attn.errors import Seq2SeqError
 _NEVER = float("-inf")
 
 
-class Vocabulary:
+class SpecialTokens:
     """The few token ids that mean something to search.
 
     Args:

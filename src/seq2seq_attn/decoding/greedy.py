@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2seq_attn.decoding.choices import Vocabulary, check_numbers
+from seq2seq_attn.decoding.choices import SpecialTokens, check_numbers
 from seq2seq_attn.decoding.lengths import LengthLimit
 from seq2seq_attn.decoding.protocol import Hypothesis, StateT, StepModel
 from seq2seq_attn.decoding.trellis import Trellis
@@ -34,7 +34,7 @@ class GreedySearch:
         max_length_ratio: float = 2.0,
         extra_length: int = 10,
     ) -> None:
-        self.vocabulary = Vocabulary(bos=bos, eos=eos, forbidden=forbidden)
+        self.special = SpecialTokens(bos=bos, eos=eos, forbidden=forbidden)
         self.limit = LengthLimit(ratio=max_length_ratio, extra=extra_length)
 
     def __call__(
@@ -50,7 +50,7 @@ class GreedySearch:
             trellis, leaves = self._search(model, source, source_lengths)
         paths = trellis.paths()
         return [
-            [paths.hypothesis(leaf, eos=self.vocabulary.eos, source_length=source_length)]
+            [paths.hypothesis(leaf, eos=self.special.eos, source_length=source_length)]
             for leaf, source_length in zip(leaves.tolist(), source_lengths.tolist(), strict=True)
         ]
 
@@ -62,13 +62,13 @@ class GreedySearch:
         trellis = Trellis(len(source), source.device)
         leaves = trellis.roots.clone()
         sentences = trellis.roots  # the sentence of each row that is still live
-        tokens = torch.full_like(sentences, self.vocabulary.bos)
+        tokens = torch.full_like(sentences, self.special.bos)
         state = model.start(source, source_lengths)
         length = 0
         while len(sentences):
             length += 1
             log_probs, weights, state = model.step(tokens, state)
-            best, tokens = self.vocabulary.allow(log_probs).max(dim=1)  # the first of equals, as documented
+            best, tokens = self.special.allow(log_probs).max(dim=1)  # the first of equals, as documented
             check_numbers(best)
             nodes = trellis.grow(
                 parents=leaves[sentences],
@@ -79,7 +79,7 @@ class GreedySearch:
             )
             possible = best > float("-inf")
             leaves[sentences] = torch.where(possible, nodes, leaves[sentences])
-            live = possible & (tokens != self.vocabulary.eos) & (limits[sentences] > length)
+            live = possible & (tokens != self.special.eos) & (limits[sentences] > length)
             if not bool(live.all()):
                 kept = live.nonzero().squeeze(1)
                 sentences, tokens = sentences[kept], tokens[kept]

@@ -33,7 +33,7 @@ class Paths(NamedTuple):
         finished = bool(tokens) and tokens[-1] == eos
         token_log_probs = tuple(self.log_probs[step] for step in path)
         log_prob = math.fsum(token_log_probs)
-        rows = torch.tensor([self.rows[step] for step in path], dtype=torch.long)
+        rows = torch.tensor([self.rows[step] for step in path], dtype=torch.long, device=self.weights.device)
         return Hypothesis(
             tokens=tuple(tokens[:-1] if finished else tokens),
             log_prob=log_prob,

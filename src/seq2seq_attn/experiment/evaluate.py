@@ -12,6 +12,7 @@ from tqdm import tqdm
 from seq2seq_attn.config.schema import Config, TextCorpus
 from seq2seq_attn.data.corpus import SentencePair, read_corpus
 from seq2seq_attn.errors import ConfigError, did_you_mean
+from seq2seq_attn.evaluation.by_length import LengthBucket, score_by_length
 from seq2seq_attn.evaluation.metrics import MetricScore, check_metrics, score_corpus
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.translator import Translation, Translator
@@ -36,6 +37,15 @@ class Evaluation:
     translations: list[Translation]
     scores: dict[str, MetricScore]
     beam_size: int
+
+    def by_length(self) -> list[LengthBucket]:
+        """Score again, in buckets of source length."""
+        return score_by_length(
+            [pair.source for pair in self.pairs],
+            [found.text for found in self.translations],
+            [pair.target for pair in self.pairs],
+            metrics=tuple(self.scores),
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Return the scores as a machine may read them."""

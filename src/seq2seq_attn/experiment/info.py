@@ -1,0 +1,87 @@
+"""What is in a run, in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from seq2seq_attn.checkpoint.contents import MODEL, read_info
+from seq2seq_attn.checkpoint.load import CHECKPOINTS, TOKENIZER, find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.store import BEST, LAST
+from seq2seq_attn.config.schema import AttentionConfig
+from seq2seq_attn.data.tokenizers import Tokenizers
+from seq2seq_attn.experiment.run_folder import EVALUATION
+
+
+def describe_run(path: Path) -> dict[str, Any]:
+    """Collect what a run's files say of it.
+
+    Raises:
+        CheckpointError: if the folder is no run, or something in it is missing or damaged.
+    """
+    run, checkpoint = find_checkpoint(path)
+    config = read_run_config(run)
+    tokenizers = Tokenizers.load(run / TOKENIZER)
+    attention = config.model.attention
+    with safe_open(checkpoint / MODEL, framework="np") as file:
+        parameters = sum(_size(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return {
+        "run": str(run),
+        "name": config.name,
+        "languages": [config.data.source_language, config.data.target_language],
+        "tokenizer": config.tokenizer.kind,
+        "vocabulary": [len(tokenizers.source), len(tokenizers.target)],
+        "architecture": config.model.architecture,
+        "attention": attention.score if isinstance(attention, AttentionConfig) else attention,
+        "parameters": parameters,
+        "checkpoints": _checkpoints(run),
+        "scores": _scores(run),
+    }
+
+
+def format_run(found: dict[str, Any]) -> str:
+    """Write what :func:`describe_run` found as a few lines."""
+    source, target = found["languages"]
+    lines = [
+        f"{found['name']}  ({found['run']})",
+        f"  languages    {source} -> {target}",
+        f"  tokenizer    {found['tokenizer']}, vocabulary {found['vocabulary'][0]:,} and {found['vocabulary'][1]:,}",
+        f"  model        {found['architecture']}, attention {found['attention']}, {found['parameters']:,} parameters",
+        "  checkpoints",
+    ]
+    for checkpoint in found["checkpoints"]:
+        scores = checkpoint["scores"] or {}
+        numbers = "  ".join(f"{name} {value:.4g}" for name, value in scores.items()) or "not validated"
+        marks = ", ".join(checkpoint["links"])
+        lines.append(f"    {checkpoint['name']}  {numbers}" + (f"  <- {marks}" if marks else ""))
+    if found["scores"]:
+        lines.append("  test scores (of the best checkpoint)")
+        for evaluation in found["scores"]:
+            for score in evaluation["scores"].values():
+                lines.append(f"    {evaluation['split']}, beam {evaluation['beam_size']}: {score['text']}")
+    return "\n".join(lines)
+
+
+def _checkpoints(run: Path) -> list[dict[str, Any]]:
+    folder = run / CHECKPOINTS
+    links = {name: (folder / name).resolve().name for name in (BEST, LAST) if (folder / name).exists()}
+    found = []
+    for path in sorted(folder.glob("step-*")):
+        info = read_info(path)
+        pointed = [name for name, target in links.items() if target == path.name]
+        found.append({"name": path.name, "epoch": info.epoch, "scores": info.scores, "links": pointed})
+    return found
+
+
+def _scores(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((run / EVALUATION).glob("*.json"))]
+
+
+def _size(shape: list[int]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size

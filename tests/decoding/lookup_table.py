@@ -14,11 +14,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq_attn.decoding import Step
+from seq2seq_attn.decoding import BeamSearch, Hypothesis, Step
 
 PAD, BOS, EOS, VOCAB = 0, 4, 2, 5  # 1 and 3 are words; the end is neither the first nor the last token
 WORDS = (1, 3)
 Prefix = tuple[int, ...]
+
+SENTENCES = [11, 5, 7, 2, 3]
+LENGTHS = [2, 4, 1, 3, 2]
+TABLES = {
+    "random": {},
+    "early": {"eager": 1.0},
+    "ties": {"values": (-2.0, -1.0, -0.5)},
+    "equal": {"values": (-1.0,)},
+    "gaps": {"impossible": 0.3},
+}
 
 
 @dataclass(frozen=True)
@@ -92,12 +102,14 @@ class TableModel:
         rows = [row if token == BOS else row._replace(prefix=(*row.prefix, token)) for row, token in fed]
         self.rows_per_step.append(len(rows))
         log_probs = [self.table.log_probs(row.sentence, row.prefix) for row in rows]
-        weights = torch.zeros(len(rows), state.source_len, dtype=torch.float64)
+        weights = torch.zeros(len(rows), state.source_len, dtype=torch.float64, device=tokens.device)
         for i, row in enumerate(rows):
             weights[i, : row.source_length] = torch.tensor(
-                self.table.weights(row.sentence, row.prefix, row.source_length), dtype=torch.float64
+                self.table.weights(row.sentence, row.prefix, row.source_length),
+                dtype=torch.float64,
+                device=tokens.device,
             )
-        log_probs_tensor = torch.tensor(log_probs, dtype=torch.float64)
+        log_probs_tensor = torch.tensor(log_probs, dtype=torch.float64, device=tokens.device)
         return Step(log_probs_tensor, weights, TableState(tuple(rows), state.source_len))
 
 
@@ -156,3 +168,20 @@ def narrow(table: Table, sentence: int, limit: int, penalty: float, beam_size: i
         finished += [path for path in extended if path.finished]
         live = [path for path in extended if not path.finished]
     return sorted(finished, key=lambda path: -path.score(penalty)) + live
+
+
+def search(beam_size: int, penalty: float, *, n_best: int = 1, ratio: float = 1.0, extra: int = 1) -> BeamSearch:
+    return BeamSearch(
+        bos=BOS,
+        eos=EOS,
+        beam_size=beam_size,
+        length_penalty=penalty,
+        n_best=n_best,
+        forbidden=(PAD,),
+        max_length_ratio=ratio,
+        extra_length=extra,
+    )
+
+
+def tokens_of(hypotheses: list[Hypothesis]) -> list[Prefix]:
+    return [hypothesis.tokens for hypothesis in hypotheses]

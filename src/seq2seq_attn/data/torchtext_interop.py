@@ -26,7 +26,7 @@ from torch import Tensor
 from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.data.tokenizers import SPECIALS, UNK, Tokenizer, Tokenizers, WordTokenizer
-from seq2seq_attn.data.tokenizers.sentencepiece import WORD_START
+from seq2seq_attn.data.tokenizers.base import WORD_START
 from seq2seq_attn.data.tokenizers.word import JOINER
 from seq2seq_attn.errors import DataError, did_you_mean
 
@@ -210,7 +210,7 @@ def _read_vectors(name_or_path: str, cache: Path | None) -> Vectors:
 def _verified_tls() -> Iterator[None]:
     """Keep torchtext from switching off the verification of certificates, for itself and all others."""
     default, unverified = ssl._create_default_https_context, ssl._create_unverified_context
-    ssl._create_unverified_context = ssl.create_default_context
+    ssl._create_unverified_context = ssl.create_default_context  # type: ignore[assignment]
     try:
         yield
     finally:

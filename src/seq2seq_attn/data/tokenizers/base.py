@@ -10,6 +10,9 @@ from typing import ClassVar
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
 
+WORD_START = "▁"
+"""What sentencepiece writes for a space: the subword behind it begins a word."""
+
 UNKNOWN_TEXT = "⁇"
 """What an unknown token looks like in decoded text."""
 

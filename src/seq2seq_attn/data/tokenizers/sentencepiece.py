@@ -9,13 +9,21 @@ from pathlib import Path
 
 import sentencepiece
 
-from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD, SPECIALS, UNK, UNKNOWN_TEXT, Tokenizer
+from seq2seq_attn.data.tokenizers.base import (
+    BOS,
+    EOS,
+    PAD,
+    SPECIALS,
+    UNK,
+    UNKNOWN_TEXT,
+    WORD_START,
+    Tokenizer,
+)
 from seq2seq_attn.data.tokenizers.vocabulary import write_settings
 from seq2seq_attn.errors import CheckpointError, ConfigError, DataError
 from seq2seq_attn.files import write_atomic
 
 MODEL_FILE = "sentencepiece.model"
-WORD_START = "▁"
 
 # Sentencepiece writes a space as U+2581, so a U+2581 of the text would come back as a space; some other
 # characters it refuses while training. All of them are spelled as two characters.

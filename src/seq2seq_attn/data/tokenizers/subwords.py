@@ -14,12 +14,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
-from seq2seq_attn.data.tokenizers.base import UNK
-from seq2seq_attn.data.tokenizers.sentencepiece import (
-    WORD_START,
-    SentencePieceTokenizer,
-    escape,
-)
+from seq2seq_attn.data.tokenizers.base import UNK, WORD_START
+from seq2seq_attn.data.tokenizers.sentencepiece import SentencePieceTokenizer, escape
 
 Pieces = Mapping[str, tuple[int, float]]
 """Subword -> id and score."""

@@ -23,7 +23,7 @@ man men homem homens m: person ownerless
 woman women mulher + f: person ownerless
 boy + menino + m: person kid
 girl + menina + f: person kid
-child children criança + f: person kid
+child children criança + f: person kid ownerless
 mother - mãe - f: person
 father - pai - m: person
 grandmother - avó - f: person

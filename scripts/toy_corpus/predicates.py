@@ -230,7 +230,6 @@ class Predicates(ABC):
                     parts = parts + self.nouns.build(chance.pick(nouns_with("person")), 0).phrase
         if verb.frame in ("none", "object") and not verb.stative and chance.happens(0.10 + 0.04 * depth):
             parts = parts + self.place(0)
-        eventive = not verb.stative or manner.tense == "present"
-        if eventive and not manner.adverb.en and chance.happens(0.09):
+        if not verb.stative and not manner.adverb.en and chance.happens(0.09):
             parts = parts + when(chance, manner.tense)
         return parts

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import torch
 
 from seq2seq_attn.data.batching import Batch
+from seq2seq_attn.errors import TrainingError
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import Screen, Sink
@@ -103,6 +104,7 @@ class Trainer:
 
         Raises:
             Interrupted: after a signal; everything has been saved.
+            TrainingError: if the loss is no number any more.
         """
         self._clock = time.perf_counter()
         self._window_start = (self.state.seconds, self.state.window_tokens)
@@ -116,14 +118,14 @@ class Trainer:
                     break
                 self._advance()
                 self.interrupts.check()
+            if self.state.validated_step != self.state.step:
+                self._judge()
         except Interrupted:
             self._save(None)
             raise
         finally:
             self._stream = None
             self.screen.close()
-        if self.state.validated_step != self.state.step:
-            self._judge()
         return reason
 
     def _reason_to_end(self) -> str | None:
@@ -163,6 +165,7 @@ class Trainer:
     def _log(self, rate: float, gradient_norm: float, share_done: float) -> None:
         state = self.state
         loss = float(self._window_loss) / state.window_tokens
+        self._check(loss)
         since, already = self._window_start
         seconds = state.seconds - since
         record = {
@@ -194,6 +197,7 @@ class Trainer:
         state, settings = self.state, self.settings
         self.updater.model.eval()
         scores = self.validate()
+        self._check(scores["loss"])
         value = scores[settings.metric]
         improved = state.best is None or (value > state.best if settings.higher_is_better else value < state.best)
         if improved:
@@ -206,6 +210,14 @@ class Trainer:
         self._save(scores)
         # what validation and saving took is not training speed
         self._window_start = (state.seconds, state.window_tokens)
+
+    def _check(self, loss: float) -> None:
+        # parameters that are no numbers never recover, and must not become the newest checkpoint
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"training diverged: the loss is {loss} at step {self.state.step}; lower "
+                "training.optimizer.learning_rate, or set training.clip_norm, and start a new run"
+            )
 
     def _save(self, scores: Scores | None) -> None:
         self._tick()

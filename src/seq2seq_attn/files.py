@@ -10,6 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from seq2seq_attn.errors import UserError
+
+
+def check_output(path: Path) -> None:
+    """Refuse a place where no file can be written, before any work is done for it.
+
+    Raises:
+        UserError: if it is a folder, or in a folder that does not exist.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: the folder {path.parent} does not exist")
+
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part.
@@ -73,6 +87,13 @@ def link_atomic(link: Path, target: str) -> None:
     aside = _aside(link)
     aside.symlink_to(target)
     aside.replace(link)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder; its name is gone at once, so that nobody finds it half deleted."""
+    aside = path.parent / f".aside-removed-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    path.rename(aside)
+    shutil.rmtree(aside)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, load_model, save_model
 
 from seq2seq_attn import __version__
@@ -130,6 +131,22 @@ def read_parameters(folder: Path, model: Seq2Seq) -> None:
         raise CheckpointError(f"{path}: not a safetensors file, or a damaged one ({error})") from error
     except RuntimeError as error:
         raise CheckpointError(f"{path}: parameters of another model: {_mismatch(path, model)}") from error
+
+
+def count_parameters(folder: Path) -> int:
+    """Count the numbers in a checkpoint's parameters without reading them.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged or foreign.
+    """
+    path = folder / MODEL
+    try:
+        with safe_open(path, framework="np") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing; the checkpoint is damaged, use another one") from None
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: not a safetensors file, or a damaged one ({error})") from error
 
 
 def read_training(folder: Path) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from seq2seq_attn.checkpoint.contents import Info, check_files, read_info, write_checkpoint
 from seq2seq_attn.errors import CheckpointError
-from seq2seq_attn.files import link_atomic, remove_leftovers
+from seq2seq_attn.files import link_atomic, remove_folder, remove_leftovers
 from seq2seq_attn.models.base import Seq2Seq
 
 BEST = "best"
@@ -43,7 +42,7 @@ class CheckpointStore:
     ) -> Path:
         """Write a checkpoint, point ``last`` and ``best``, delete what is no longer wanted."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"step-{step:08d}"
+        path = self.folder / _name(step)
         write_checkpoint(path, model, training, step=step, epoch=epoch, scores=scores)
         link_atomic(self.folder / LAST, path.name)
         ranked = self._ranked()
@@ -52,7 +51,7 @@ class CheckpointStore:
         keep = {path.name, *(kept.name for kept in ranked[: self.keep_best])}
         for old in self._folders():
             if old.name not in keep:
-                shutil.rmtree(old)
+                remove_folder(old)
         return path
 
     def newest(self, report: Callable[[str], None]) -> tuple[Path, Info] | None:
@@ -62,6 +61,7 @@ class CheckpointStore:
         """
         if not self.folder.is_dir():
             return None
+        self._rescue()
         remove_leftovers(self.folder)
         for path in sorted(self._folders(), reverse=True):
             try:
@@ -72,6 +72,21 @@ class CheckpointStore:
             else:
                 return path, info
         return None
+
+    def _rescue(self) -> None:
+        """Give a whole checkpoint its name when the machine died between writing and naming it.
+
+        Replacing a checkpoint takes two renames; between them neither the old nor the new one has the name.
+        """
+        for aside in self.folder.glob(".aside-step-*"):
+            try:
+                info = read_info(aside)
+                check_files(aside, info)
+            except CheckpointError:
+                continue
+            path = self.folder / _name(info.step)
+            if not path.exists():
+                aside.rename(path)
 
     def _folders(self) -> list[Path]:
         return [path for path in self.folder.glob("step-*") if path.is_dir() and not path.is_symlink()]
@@ -87,3 +102,7 @@ class CheckpointStore:
             if scores is not None and self.metric in scores:
                 ranked.append((-self.sign * scores[self.metric], path.name, path))
         return [path for _, _, path in sorted(ranked)]
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}"

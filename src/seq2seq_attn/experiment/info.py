@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-
-from seq2seq_attn.checkpoint.contents import MODEL, read_info
+from seq2seq_attn.checkpoint.contents import count_parameters, read_info
 from seq2seq_attn.checkpoint.load import CHECKPOINTS, TOKENIZER, find_checkpoint, read_run_config
 from seq2seq_attn.checkpoint.store import BEST, LAST
 from seq2seq_attn.config.schema import AttentionConfig
@@ -26,8 +24,6 @@ def describe_run(path: Path) -> dict[str, Any]:
     config = read_run_config(run)
     tokenizers = Tokenizers.load(run / TOKENIZER)
     attention = config.model.attention
-    with safe_open(checkpoint / MODEL, framework="np") as file:
-        parameters = sum(_size(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     return {
         "run": str(run),
         "name": config.name,
@@ -36,7 +32,7 @@ def describe_run(path: Path) -> dict[str, Any]:
         "vocabulary": [len(tokenizers.source), len(tokenizers.target)],
         "architecture": config.model.architecture,
         "attention": attention.score if isinstance(attention, AttentionConfig) else attention,
-        "parameters": parameters,
+        "parameters": count_parameters(checkpoint),
         "checkpoints": _checkpoints(run),
         "scores": _scores(run),
     }
@@ -78,10 +74,3 @@ def _checkpoints(run: Path) -> list[dict[str, Any]]:
 
 def _scores(run: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((run / EVALUATION).glob("*.json"))]
-
-
-def _size(shape: list[int]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

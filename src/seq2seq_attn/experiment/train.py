@@ -19,6 +19,7 @@ from seq2seq_attn.data.corpus import read_corpus
 from seq2seq_attn.data.loader import BatchLoader
 from seq2seq_attn.data.prepare import PreparedData, prepare
 from seq2seq_attn.data.tokenizers import PAD
+from seq2seq_attn.errors import CheckpointError
 from seq2seq_attn.evaluation.metrics import MetricScore
 from seq2seq_attn.experiment.evaluate import evaluate, read_split
 from seq2seq_attn.experiment.run_folder import (
@@ -238,11 +239,16 @@ def _restore(trainer: Trainer, newest: tuple[Path, Info]) -> None:
     folder, _ = newest
     content = read_training(folder)
     read_parameters(folder, trainer.updater.model)
-    trainer.updater.load_state_dict(content)
-    trainer.state = TrainState(**content["state"])
-    torch.set_rng_state(content["random"]["cpu"])
-    if torch.cuda.is_available() and "cuda" in content["random"]:
-        torch.cuda.set_rng_state_all(content["random"]["cuda"])
+    try:
+        trainer.updater.load_state_dict(content)
+        trainer.state = TrainState(**content["state"])
+        torch.set_rng_state(content["random"]["cpu"])
+        if torch.cuda.is_available() and "cuda" in content["random"]:
+            torch.cuda.set_rng_state_all(content["random"]["cuda"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{folder}: holds no training state that this release can go on from ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _score_tests(config: Config, folder: Path, device: torch.device) -> dict[str, dict[str, MetricScore]]:

@@ -124,7 +124,7 @@ class Translator:
         """Return the ``count`` best translations of each sentence, best first; see :meth:`translate`."""
         search = self._search(count, beam_size, length_penalty)
         size = batch_sentences or self.decoding.batch_sentences
-        found: list[list[Translation]] = [[_blank(text)] for text in texts]
+        found: list[list[Translation]] = [[_blank(text)] * count for text in texts]
         encoded = self.tokenizers.source.encode_batch(texts)
         wanted = [number for number, text in enumerate(texts) if text.strip()]
         # sentences of like length side by side: less padding to compute

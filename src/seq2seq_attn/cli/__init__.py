@@ -5,9 +5,14 @@ Heavy libraries are imported inside the verb that needs them, so that ``--help``
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from io import TextIOWrapper
+from types import FrameType
+from typing import Annotated, ParamSpec
 
 import typer
 
@@ -26,13 +31,33 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(training.train)
-app.command()(training.prepare)
-app.command()(translating.evaluate)
-app.command()(translating.translate)
-app.command()(showing.attend)
-app.command()(showing.info)
-app.command()(showing.attentions)
+P = ParamSpec("P")
+
+
+def _verb(function: Callable[P, None]) -> None:
+    """Add a verb; see to what the library would end in its own way."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except BrokenPipeError:
+            # Whoever read our output has had enough; Python would complain once more when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(128 + signal.SIGINT) from None
+
+    app.command()(run)
+
+
+_verb(training.train)
+_verb(training.prepare)
+_verb(translating.evaluate)
+_verb(translating.translate)
+_verb(showing.attend)
+_verb(showing.info)
+_verb(showing.attentions)
 
 
 def _version(wanted: bool) -> None:
@@ -53,6 +78,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as files and standard input are, in any locale
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         app(arguments, prog_name="seq2seq-attn")
     except Seq2SeqError as error:
@@ -60,7 +88,17 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         print(f"seq2seq-attn: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except OSError as error:  # no space, no permission: nothing that we could have known
+        if debug:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"seq2seq-attn: {place}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End in good order, so that no half-written file stays."""
+    del frame
+    sys.exit(128 + number)

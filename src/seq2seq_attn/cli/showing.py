@@ -20,11 +20,17 @@ def attend(
     device: Device = "auto",
 ) -> None:
     """Draw where the decoder looked while it translated one sentence."""
+    from seq2seq_attn.files import check_output
     from seq2seq_attn.translator import Translator
     from seq2seq_attn.visualization.heatmap import draw_attention
     from seq2seq_attn.visualization.picture import check_picture_path
 
     check_picture_path(output)
+    check_output(output)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError("the sentence is not valid UTF-8") from None
     if not text.strip():
         raise UserError("the sentence is empty, so there is no attention to draw")
     translator = Translator.load(run, device=device)

@@ -8,13 +8,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from tqdm import tqdm
 
 from seq2seq_attn.alignment import pharaoh
 from seq2seq_attn.data.corpus import read_lines, read_stream
-from seq2seq_attn.errors import UserError
-from seq2seq_attn.files import file_atomic
+from seq2seq_attn.files import check_output, file_atomic
 from seq2seq_attn.translator import MAX_SOURCE_TOKENS, Translation, Translator
 
 BATCHES = 16  # of sentences that are read ahead, so that those of like length can be put together
@@ -41,10 +41,10 @@ def translate_stream(
     """
     translator.translate([], beam_size=beam_size)  # wrong numbers are refused before anything is read
     most = translator.decoding.batch_sentences * BATCHES
-    lines = read_stream(sys.stdin.buffer, "standard input") if source is None else read_lines(source)
+    lines = read_stream(_standard_input(), "standard input") if source is None else read_lines(source)
     for path in (output, alignments):
-        if path is not None and not path.parent.is_dir():
-            raise UserError(f"{path}: the folder {path.parent} does not exist")
+        if path is not None:
+            check_output(path)
     with ExitStack() as stack:
         to = sys.stdout if output is None else stack.enter_context(file_atomic(output))
         links = None if alignments is None else stack.enter_context(file_atomic(alignments))
@@ -60,6 +60,18 @@ def translate_stream(
                     links.writelines(pharaoh(candidate.alignment) + "\n" for candidate in candidates)
             to.flush()
             bar.update(len(texts))
+
+
+def _standard_input() -> IO[bytes]:
+    """Open standard input once more.
+
+    A thread waits for its lines, perhaps still when the program ends; then Python takes the lock
+    of its own stream, and would abort if the thread held it.
+    """
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except (OSError, ValueError):  # not a file: a program has put something else there
+        return sys.stdin.buffer
 
 
 def _line(found: Translation, with_scores: bool) -> str:

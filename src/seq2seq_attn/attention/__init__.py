@@ -8,7 +8,7 @@ group ``seq2seq_attn.attention``.
 from __future__ import annotations
 
 import re
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from torch import nn
 
@@ -66,6 +66,10 @@ def register_attention(name: str, cls: AttentionClass) -> None:
         ConfigError: if the name is taken by another class, is not in lower case letters,
             digits and hyphens, or ``cls`` is neither of the two.
     """
+    _register(name, cls)
+
+
+def _register(name: str, cls: object) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise ConfigError(f"attention name {name!r}: use lower case letters, digits and hyphens")
     if not (isinstance(cls, type) and issubclass(cls, (Score, Attention))):
@@ -92,12 +96,7 @@ def attention_class(name: str) -> AttentionClass:
     if name not in _MECHANISMS:
         for point in entry_points(group=ENTRY_POINTS):
             if point.name == name:
-                try:
-                    register_attention(name, point.load())
-                except ImportError as error:
-                    raise ConfigError(
-                        f"model.attention: {name!r} is offered by {point.value}, which fails to import: {error}"
-                    ) from error
+                _register(name, _load(point))
                 break
         else:
             known = attention_names()
@@ -105,6 +104,15 @@ def attention_class(name: str) -> AttentionClass:
                 f"model.attention: no mechanism {name!r}{did_you_mean(name, known)} (there are: {', '.join(known)})"
             )
     return _MECHANISMS[name]
+
+
+def _load(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except Exception as error:  # a foreign module may raise anything while it is imported
+        raise ConfigError(
+            f"model.attention: {point.name!r} is offered by {point.value}, which fails to import: {error}"
+        ) from error
 
 
 def build_attention(

@@ -1,0 +1,24 @@
+"""What all tests share: shapes are checked while they run, and real corpora are found or missed out loud."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Every annotation of the package, shapes included, is executed while tests run. This has to stand
+# before the first import of the package: no import of it may move above this line.
+install_import_hook("seq2seq_attn", "beartype.beartype")
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real corpora: ``$SEQ2SEQ_ATTN_DATA``, or ``shared/data`` beside the repository."""
+    folder = Path(os.environ.get("SEQ2SEQ_ATTN_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real corpora: {folder} is missing; set SEQ2SEQ_ATTN_DATA to the folder that holds multi30k/")
+    return folder

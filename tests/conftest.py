@@ -10,7 +10,7 @@ from jaxtyping import install_import_hook
 
 # Every annotation of the package, shapes included, is executed while tests run. This has to stand
 # before the first import of the package: no import of it may move above this line.
-install_import_hook("seq2seq_attn", "beartype.beartype")
+install_import_hook("seq2seq_attn", "shape_checks.check")
 
 ROOT = Path(__file__).parent.parent
 

@@ -77,7 +77,7 @@ def read_lines(path: str | Path) -> Iterator[str]:
         yield from read_stream(binary, path)
 
 
-def read_stream(binary: IO[bytes], name: str | Path) -> Iterator[str]:
+def read_stream(binary: io.BufferedIOBase | IO[bytes], name: str | Path) -> Iterator[str]:
     """Read the lines of an open stream, each as soon as it is there; see :func:`read_lines`.
 
     Args:
@@ -88,11 +88,14 @@ def read_stream(binary: IO[bytes], name: str | Path) -> Iterator[str]:
         DataError: if a line is not valid UTF-8.
     """
     # Bytes that are no UTF-8 become surrogates, which UTF-8 never gives: so the line is known.
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=None)
-    for number, line in enumerate(text, start=1):
-        if not line.isascii():
-            _check_utf8(name, number, line)
-        yield line.removesuffix("\n")
+    text = io.TextIOWrapper(cast("IO[bytes]", binary), encoding="utf-8-sig", errors="surrogateescape", newline=None)
+    try:
+        for number, line in enumerate(text, start=1):
+            if not line.isascii():
+                _check_utf8(name, number, line)
+            yield line.removesuffix("\n")
+    finally:
+        text.detach()  # the stream belongs to the caller, who closes it
 
 
 @contextmanager
@@ -106,10 +109,10 @@ def open_file(path: str | Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _open_decompressed(path: str | Path) -> IO[bytes]:
+def _open_decompressed(path: str | Path) -> io.BufferedIOBase:
     """Open a file for reading, decompressed if its name ends in ``.gz``."""
     if str(path).endswith(".gz"):
-        return cast("IO[bytes]", gzip.GzipFile(path, "rb"))
+        return gzip.GzipFile(path, "rb")
     return Path(path).open("rb")
 
 

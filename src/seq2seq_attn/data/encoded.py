@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from operator import index
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,9 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, row: int) -> NDArray[Any]:
-        return self.values[self.offsets[row] : self.offsets[row + 1]]
+    def __getitem__(self, row: SupportsIndex) -> NDArray[Any]:
+        number = index(row)
+        return self.values[self.offsets[number] : self.offsets[number + 1]]
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]], dtype: type[np.integer[Any]]) -> Ragged:
@@ -122,11 +124,11 @@ class EncodedCorpus:
     def __len__(self) -> int:
         return len(self._source)
 
-    def source(self, number: int) -> NDArray[Any]:
+    def source(self, number: SupportsIndex) -> NDArray[Any]:
         """Return the token ids of one source sentence."""
         return self._source[number]
 
-    def target(self, number: int) -> NDArray[Any]:
+    def target(self, number: SupportsIndex) -> NDArray[Any]:
         """Return the token ids of one target sentence."""
         return self._target[number]
 

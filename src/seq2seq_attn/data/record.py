@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from seq2seq_attn.config.corpora import CorpusConfig
+from seq2seq_attn.config.corpora import CorpusConfig, corpus_format
 from seq2seq_attn.data.corpus import corpus_files, open_file
 from seq2seq_attn.files import write_atomic
 
@@ -46,13 +46,11 @@ def digest_corpus(corpus: Iterable[CorpusConfig]) -> str:
     """Digest what a corpus says, wherever its files lie."""
     total = hashlib.sha256()
     for part in corpus:
-        files = {"source", "target", "tsv", "jsonl", "parquet"}
-        reading = {
-            key: len(value) if key in files and isinstance(value, tuple) else value
-            for key, value in part.model_dump().items()
-        }
-        total.update(json.dumps(reading, sort_keys=True).encode())
-        for path in corpus_files(part):
+        files = corpus_files(part)
+        kind = corpus_format(part)
+        columns = {} if kind == "text" else part.model_dump(mode="json", exclude={kind})
+        total.update(json.dumps([kind, columns, len(files)], sort_keys=True).encode())
+        for path in files:
             total.update(_digest_file(path).encode())
     return total.hexdigest()
 

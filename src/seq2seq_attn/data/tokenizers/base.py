@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
@@ -41,7 +41,7 @@ class Tokenizer(ABC):
         """Turn texts into token ids; no special symbols are added, the unknown becomes ``UNK``."""
 
     @abstractmethod
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Turn token ids into text; ``PAD``, ``BOS`` and ``EOS`` are skipped."""
 
     @abstractmethod

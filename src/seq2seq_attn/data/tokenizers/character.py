@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from operator import index
+from typing import SupportsIndex
 
 from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD, SPECIALS
 from seq2seq_attn.data.tokenizers.vocabulary import ListTokenizer
@@ -28,9 +30,9 @@ class CharacterTokenizer(ListTokenizer):
         """Split into characters (code points)."""
         return list(text)
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Put the characters together."""
-        return "".join(self._visible(number) for number in ids if number not in (PAD, BOS, EOS))
+        return "".join(self._visible(number) for number in map(index, ids) if number not in (PAD, BOS, EOS))
 
     def is_word_start(self, token_id: int) -> bool:
         """Tell whether this is a whitespace character."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Sequence
+from operator import index
 from pathlib import Path
+from typing import SupportsIndex
 
 import sentencepiece
 
@@ -34,6 +36,8 @@ _PLAIN = {spelled: character for character, spelled in _SPELLED.items()}
 # Half a surrogate pair is no character of any encoding: it becomes the replacement character.
 _TO_ESCAPE = re.compile(f"[{''.join(_RESERVED)}\ud800-\udfff]")
 _TO_UNESCAPE = re.compile(f"{_ESCAPE}[0-{len(_RESERVED) - 1}]")
+# Sentencepiece does not learn from text that spells the name of a special symbol: these no text can spell.
+_SPECIAL_PIECES = tuple(f"{_ESCAPE}{name}" for name in SPECIALS)
 
 _TOO_LARGE = re.compile(r"Vocabulary size too high \(\d+\)\. Please set it to a value <= (\d+)")
 _TOO_SMALL = re.compile(r"Vocabulary size is smaller than required_chars\. \d+ vs (\d+)")
@@ -78,10 +82,10 @@ class SentencePieceTokenizer(Tokenizer):
                 unk_id=UNK,
                 bos_id=BOS,
                 eos_id=EOS,
-                pad_piece=SPECIALS[PAD],
-                unk_piece=SPECIALS[UNK],
-                bos_piece=SPECIALS[BOS],
-                eos_piece=SPECIALS[EOS],
+                pad_piece=_SPECIAL_PIECES[PAD],
+                unk_piece=_SPECIAL_PIECES[UNK],
+                bos_piece=_SPECIAL_PIECES[BOS],
+                eos_piece=_SPECIAL_PIECES[EOS],
                 unk_surface=UNKNOWN_TEXT,
                 num_threads=1,  # sums of floats in one order
                 minloglevel=3,
@@ -100,16 +104,18 @@ class SentencePieceTokenizer(Tokenizer):
         path = folder / MODEL_FILE
         try:
             tokenizer = cls(path.read_bytes())
+            if not len(tokenizer):
+                raise RuntimeError("no model in an empty file")
         except OSError as error:
             raise CheckpointError(f"{path}: the model of the tokenizer cannot be read: {error}") from error
         except RuntimeError as error:
             raise CheckpointError(
                 f"{path}: this is not a whole sentencepiece model; restore it from a copy of the run, or train again"
             ) from error
-        if tuple(tokenizer.id_to_token(number) for number in range(min(4, len(tokenizer)))) != SPECIALS:
+        pieces = map(tokenizer._processor.id_to_piece, range(min(len(SPECIALS), len(tokenizer))))
+        if tuple(pieces) != _SPECIAL_PIECES:
             raise CheckpointError(
-                f"{path}: the first symbols of this sentencepiece model are not {' '.join(SPECIALS)}; "
-                "only models that were trained here can be used"
+                f"{path}: this sentencepiece model was not trained by this package: its special symbols are others"
             )
         return tokenizer
 
@@ -135,17 +141,21 @@ class SentencePieceTokenizer(Tokenizer):
         ids: list[list[int]] = self._processor.encode([escape(text) for text in texts], num_threads=1)
         return ids
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Put the subwords together."""
-        kept = [int(number) for number in ids if number not in (PAD, BOS, EOS)]
+        kept = [number for number in map(index, ids) if number not in (PAD, BOS, EOS)]
         return unescape(self._processor.decode(kept)) if kept else ""
 
     def id_to_token(self, token_id: int) -> str:
         """Return the subword of an id."""
+        if token_id < len(SPECIALS):
+            return SPECIALS[token_id]
         return str(self._processor.id_to_piece(token_id))
 
     def token_to_id(self, token: str) -> int:
         """Return the id of a subword."""
+        if token in SPECIALS:
+            return SPECIALS.index(token)
         return int(self._processor.piece_to_id(token))
 
     def is_word_start(self, token_id: int) -> bool:
@@ -183,6 +193,8 @@ def _explain(message: str, vocabulary_size: int) -> ConfigError | DataError:
             f"tokenizer.vocabulary_size is {vocabulary_size}, but the characters of the training text "
             f"need {found[1]} at least; make it larger or lower tokenizer.character_coverage"
         )
+    if "character_coverage() >=" in message:
+        return ConfigError("tokenizer.character_coverage must lie between 0.98 and 1 for sentencepiece")
     if "sentences_.empty()" in message:
         return DataError("the tokenizer has no text to learn from: every line of the training set is empty")
     return ConfigError(f"sentencepiece could not learn a tokenizer: {message}")

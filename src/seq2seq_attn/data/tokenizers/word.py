@@ -16,7 +16,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD
 from seq2seq_attn.data.tokenizers.vocabulary import ListTokenizer
@@ -63,9 +64,9 @@ class WordTokenizer(ListTokenizer):
             return split_words(text)
         return text.split(" ") if text else []
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Join with single spaces, but for the marks."""
-        tokens = [self._visible(number) for number in ids if number not in (PAD, BOS, EOS)]
+        tokens = [self._visible(number) for number in map(index, ids) if number not in (PAD, BOS, EOS)]
         return join_words(tokens) if self.marks else " ".join(tokens)
 
     def is_word_start(self, token_id: int) -> bool:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
@@ -16,6 +16,7 @@ from seq2seq_attn.runtime import optional_import
 Record = Mapping[str, object]
 
 
+@runtime_checkable
 class Sink(Protocol):
     """Takes one record after another; each has a ``kind`` and a ``step``."""
 

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 
@@ -23,6 +23,7 @@ from seq2seq_attn.training.updater import Updater
 Scores = Mapping[str, float]
 
 
+@runtime_checkable
 class Batches(Protocol):
     """Where batches come from; the order of an epoch is a function of its number alone."""
 

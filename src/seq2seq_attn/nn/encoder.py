@@ -33,7 +33,7 @@ class LSTMEncoder(nn.Module):
         hidden_size: features of a state, per direction.
         num_layers: layers on top of each other; each reads both directions of the one below.
         bidirectional: read from right to left too.
-        residual: add a layer's input to its output where their sizes agree.
+        residual: add a layer's input to its output, from the second layer on.
         dropout: applied to the output of every layer.
     """
 
@@ -69,9 +69,9 @@ class LSTMEncoder(nn.Module):
         """Return the states of the top layer."""
         inputs = embedded
         last = embedded
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             outputs, last = self._read(layer, inputs, lengths)
-            if self.residual and outputs.shape == inputs.shape:
+            if self.residual and number > 0:
                 outputs = outputs + inputs
             inputs = self.dropout(outputs)
         return Encoded(inputs, last, mask)

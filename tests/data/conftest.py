@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,10 +58,9 @@ def make_config() -> Callable[..., Config]:
 
 
 @pytest.fixture(scope="session")
-def multi30k() -> Path:
+def multi30k(real_data: Path) -> Path:
     """Folder of the real Multi30k corpus; tests that need it skip when it is not there."""
-    beside = Path(__file__).parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("SEQ2SEQ_ATTN_DATA", beside)) / "multi30k"
+    folder = real_data / "multi30k"
     if not (folder / "train.en.gz").is_file():
-        pytest.skip(f"Multi30k is not in {folder}; set SEQ2SEQ_ATTN_DATA to the folder that holds multi30k/")
+        pytest.skip(f"Multi30k is not in {folder}")
     return folder

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
 from pathlib import Path
 
 import pyarrow
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from seq2seq_attn.config.schema import CorpusConfig
-from seq2seq_attn.data.corpus import SentencePair, corpus_files, read_corpus, read_lines
+from seq2seq_attn.data.corpus import SentencePair, corpus_files, read_corpus, read_lines, read_stream
 from seq2seq_attn.errors import DataError
 
 ADAPTER = TypeAdapter(CorpusConfig)
@@ -126,6 +128,25 @@ class TestLines:
             list(read_lines(path))
         assert message(error).startswith(f"{path}: this is not a whole gzip file (")
         assert "fetch it again" in message(error)
+
+
+class TestStreams:
+    def test_a_line_is_given_as_soon_as_it_is_there(self) -> None:
+        # a reader that waits for a whole block would keep a person at a terminal waiting
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb", buffering=0) as sender:
+            lines = read_stream(stream, "standard input")
+            sender.write(b"one\n")
+            assert next(lines) == "one"
+            sender.write(b"two\r\nthree\n")
+            assert [next(lines), next(lines)] == ["two", "three"]
+            sender.close()
+            assert list(lines) == []
+            assert not stream.closed  # it belongs to the caller
+
+    def test_errors_call_it_by_its_name(self) -> None:
+        with pytest.raises(DataError, match=r"^standard input:2: byte 0xff is not valid UTF-8"):
+            list(read_stream(io.BytesIO(b"one\n\xff\n"), "standard input"))
 
 
 class TestTwoFiles:

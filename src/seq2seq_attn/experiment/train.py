@@ -146,7 +146,7 @@ def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> Prepar
     check_run_folder(folder, config, resume=resume)
     with torch.device("meta"):  # sizes and names only; the vocabulary does not matter
         build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
-    for name in config.data.test:
+    for name in ("validation", *config.data.test):
         read_split(config, name)
     prepared = prepare(config, folder, report=say)
     write_run_config(folder, config)

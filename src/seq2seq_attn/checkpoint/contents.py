@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, load_model, save_model
+from safetensors.torch import load_file, load_model, save_file
 
 from seq2seq_attn import __version__
 from seq2seq_attn.errors import CheckpointError
@@ -66,7 +66,7 @@ def write_checkpoint(
 ) -> None:
     """Write a checkpoint folder; it is complete or absent, never half."""
     with folder_atomic(folder) as aside:
-        save_model(model, str(aside / MODEL))
+        save_file(_parameters(model), aside / MODEL, metadata={"format": "pt"})
         torch.save(dict(training), aside / TRAINING)
         info = Info(
             step=step,
@@ -172,6 +172,16 @@ def _mismatch(path: Path, model: Seq2Seq) -> str:
         if found.get(name) != wanted.get(name) and (name in found or name not in _shared(model)):
             return f"{name} is {found.get(name, 'absent')} in the file and {wanted.get(name, 'absent')} in the model"
     return "their names do not match"
+
+
+def _parameters(model: Seq2Seq) -> dict[str, torch.Tensor]:
+    """Return what a model has learned, shared parameters under their first name only.
+
+    The other names stay out of the file: safetensors' own ``save_model`` lists them in an order that
+    changes from run to run, and the same model would not give the same bytes.
+    """
+    shared = _shared(model)
+    return {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name not in shared}
 
 
 def _shared(model: Seq2Seq) -> set[str]:

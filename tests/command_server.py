@@ -1,0 +1,163 @@
+"""Run the command line in processes of its own, many a second: torch is imported once, then each command is a fork.
+
+Run as a program it is the server: a request per line on standard input, answers on standard output.
+``Commands`` is the client. A command can be told to be struck at a chosen point:
+
+    signal_at      (number of a look at whether to stop, signal): comes right before that look
+    kill_at        number of a change in the folder of checkpoints: SIGKILL right before it is made
+    kill_after     seconds: the kernel ends the process wherever it is (SIGALRM, which nobody catches)
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PRELOADED = (
+    "sacrebleu",
+    "sentencepiece",
+    "seq2seq_attn.experiment.stream",
+    "seq2seq_attn.experiment.train",
+    "torch._dynamo",  # which the first optimizer loads
+    "torchtext.vocab",
+)
+
+HERE = Path(__file__)
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "shutil.rmtree", "open"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended; ``status`` is negative after a signal."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Commands:
+    """The client; one command at a time."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._out, self._err = scratch / "stdout", scratch / "stderr"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        self._server = subprocess.Popen(
+            [sys.executable, str(HERE)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    def __call__(self, *arguments: object, **strike: Any) -> Done:
+        """Run a command to its end."""
+        request = {"arguments": [str(argument) for argument in arguments], **strike}
+        request |= {"out": str(self._out), "err": str(self._err)}
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        status = int(self._server.stdout.readline())
+        return Done(status, self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8"))
+
+    def close(self) -> None:
+        """End the server."""
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.close()
+        self._server.wait(30)
+        self._server.stdout.close()
+
+
+@functools.cache
+def shared_commands() -> Commands:
+    """Return the one server that all tests share."""
+    scratch = tempfile.TemporaryDirectory(prefix="commands-")
+    commands = Commands(Path(scratch.name))
+    atexit.register(scratch.cleanup)
+    atexit.register(commands.close)
+    return commands
+
+
+def _strike_at_look(number: int, signal_number: int) -> None:
+    from seq2seq_attn.training.interrupts import Interrupts
+
+    check, looks = Interrupts.check, 0
+
+    def counting_check(self: Interrupts) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == number:
+            os.kill(os.getpid(), signal_number)
+        check(self)
+
+    Interrupts.check = counting_check  # type: ignore[method-assign]
+
+
+def _kill_at_change(number: int) -> None:
+    changes = 0
+
+    def watch(event: str, details: tuple[Any, ...]) -> None:
+        nonlocal changes
+        if event not in CHANGES or not any("checkpoints" in str(part) for part in details):
+            return
+        if event == "open" and not (isinstance(details[1], str) and "w" in details[1]):
+            return
+        changes += 1
+        if changes == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+
+
+def _run(request: dict[str, Any]) -> None:
+    from seq2seq_attn.cli import main
+
+    for path, descriptor in ((request["out"], 1), (request["err"], 2)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    if "signal_at" in request:
+        _strike_at_look(*request["signal_at"])
+    if "kill_at" in request:
+        _kill_at_change(request["kill_at"])
+    if "kill_after" in request:
+        signal.setitimer(signal.ITIMER_REAL, request["kill_after"])
+    status: object = 0
+    try:
+        main(request["arguments"])
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        status = 99
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else 0)
+
+
+def _serve() -> None:
+    for module in PRELOADED:
+        importlib.import_module(module)
+
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            _run(json.loads(line))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

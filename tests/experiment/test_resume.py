@@ -1,0 +1,262 @@
+"""A training that is interrupted and goes on ends with the same bits as one that never was.
+
+Every command runs in a process of its own, on one CPU thread. A tiny run makes 12 steps in 3
+epochs, and looks 18 times whether it was asked to stop: after each step, and twice per validation.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from command_server import Commands, Done
+from tiny import TIMES, write_config
+
+SUBWORDS = {
+    "tokenizer.kind": "sentencepiece",
+    "tokenizer.algorithm": "unigram",
+    "tokenizer.vocabulary_size": 43,
+    "tokenizer.sampling": 0.3,
+    "tokenizer.shared": True,
+    "model.tie_embeddings": "all",
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {"model.dropout": 0.0},
+    "dropout": {"model.dropout": 0.4},
+    "variational": {"model.dropout": {"embedding": 0.3, "state": 0.3, "output": 0.3, "variational": True}},
+    "accumulate": {"training.accumulate": 3, "training.batch_sentences": 11},
+    "plateau": {
+        "training.schedule": {"kind": "plateau", "patience": 0, "warmup_steps": 0},
+        "training.validation_metric": "bleu",
+        "training.validate_every": 2,
+        "training.keep_best": 2,
+    },
+    "luong-sgd": {
+        "training.schedule": {"kind": "luong", "halve_after_epochs": 1, "warmup_steps": 2},
+        "training.optimizer": {"kind": "sgd", "learning_rate": 0.5, "momentum": 0.9},
+        "training.batch_sentences": None,
+        "training.batch_tokens": 149,
+    },
+    "subword-sampling": SUBWORDS,
+    "two-layers-bahdanau": {
+        "model.encoder": {"layers": 2, "hidden_size": 7, "residual": True},
+        "model.decoder": {"layers": 2, "hidden_size": 13},
+        "model.attention": "bahdanau",
+        "training.max_epochs": None,
+        "training.max_steps": 10,
+        "training.validate_every": 4,
+    },
+}
+
+
+def configuration(folder: Path, variant: str) -> Path:
+    return write_config(folder, {"data.test": {}, "training.log_every": 2, **VARIANTS[variant]}, name=f"{variant}.yaml")
+
+
+class Runs:
+    """Runs of one variant, which begin with the same prepared corpus."""
+
+    def __init__(self, commands: Commands, folder: Path, variant: str) -> None:
+        self.commands = commands
+        self.folder = folder
+        self.config = configuration(folder, variant)
+        self.prepared = folder / f"{variant}-prepared"
+        assert commands("prepare", self.config, "--output", self.prepared).status == 0
+        self.whole = self.new("whole")
+        assert self.train(self.whole).status == 0
+
+    def new(self, name: str) -> Path:
+        """Return a folder in which only the corpus is prepared."""
+        folder = self.folder / f"{self.config.stem}-{name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.prepared, folder)
+        return folder
+
+    def train(self, folder: Path, **strike: Any) -> Done:
+        return self.commands("train", self.config, "--output", folder, "--resume", **strike)
+
+
+@pytest.fixture(scope="module")
+def runs(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Runs]:
+    folder = tmp_path_factory.mktemp("resume")
+    made: dict[str, Runs] = {}
+
+    def of(variant: str) -> Runs:
+        if variant not in made:
+            made[variant] = Runs(commands, folder, variant)
+        return made[variant]
+
+    return of
+
+
+def log_lines(run: Path) -> list[dict[str, Any]]:
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name not in TIMES} for line in lines]
+
+
+def flat(tree: Any, path: str = "") -> dict[str, Any]:
+    """Turn nested state into leaves that can be compared; tensors into their bytes."""
+    if isinstance(tree, dict):
+        return {key: leaf for name, part in tree.items() for key, leaf in flat(part, f"{path}/{name}").items()}
+    if isinstance(tree, list | tuple):
+        return flat(dict(enumerate(tree)), path)
+    if isinstance(tree, torch.Tensor):
+        return {path: (tree.dtype, tuple(tree.shape), tree.numpy().tobytes())}
+    return {path: tree}
+
+
+def training_state(checkpoint: Path) -> dict[str, Any]:
+    state = flat(torch.load(checkpoint / "training.pt", weights_only=True))
+    return {path: leaf for path, leaf in state.items() if path != "/state/seconds"}
+
+
+def assert_same(run: Path, whole: Path) -> None:
+    """Same checkpoints, same links, same bits in them, same log lines apart from times."""
+    names = sorted(path.name for path in (whole / "checkpoints").iterdir())
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == names
+    assert "last" in names
+    assert "best" in names
+    for name in names:
+        found, wanted = run / "checkpoints" / name, whole / "checkpoints" / name
+        assert found.resolve().name == wanted.resolve().name
+        assert (found / "model.safetensors").read_bytes() == (wanted / "model.safetensors").read_bytes()
+        assert training_state(found) == training_state(wanted)
+    assert log_lines(run) == log_lines(whole)
+
+
+def interrupted(runs: Runs, look: int, number: int = signal.SIGTERM) -> bool:
+    """Interrupt a run at a look, go on, compare; False when it ended before."""
+    run = runs.new(f"at-{look}")
+    done = runs.train(run, signal_at=(look, number))
+    if done.status == 0:
+        return False
+    assert done.status == 128 + number
+    assert "go on with --resume" in done.err
+    assert "Traceback" not in done.err
+    assert (run / "checkpoints" / "last").is_dir()
+    again = runs.train(run)
+    assert again.status == 0, again.err
+    assert "resuming from step" in again.err
+    assert_same(run, runs.whole)
+    return True
+
+
+@pytest.mark.parametrize("look", [1, 4, 5, 6, 9], ids=["first step", "epoch end", "loss", "bleu", "mid-epoch"])
+def test_interrupted_once(runs: Callable[[str], Runs], look: int) -> None:
+    assert interrupted(runs("dropout"), look)
+
+
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("plain", "dropout")])
+def test_every_part_of_the_state_is_kept(runs: Callable[[str], Runs], variant: str) -> None:
+    chance = random.Random(variant)
+    assert interrupted(runs(variant), chance.randint(2, 9), signal.SIGINT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_interrupted_at_every_look(runs: Callable[[str], Runs], variant: str) -> None:
+    looks = 1
+    while interrupted(runs(variant), looks):
+        looks += 1
+    assert looks > 12
+
+
+def test_interrupted_after_every_single_step(runs: Callable[[str], Runs]) -> None:
+    """A run that never gets further than one step and one validation at a time."""
+    made = runs("dropout")
+    run = made.new("step by step")
+    starts = 0
+    while (done := made.train(run, signal_at=(4, signal.SIGTERM))).status != 0:
+        assert done.status == 143
+        starts += 1
+    assert starts >= 3
+    assert_same(run, made.whole)
+
+
+def killed(runs: Runs, change: int) -> bool:
+    """Kill right before a change of the checkpoint folder is made, go on, compare; False when it ended before."""
+    run = runs.new(f"kill-{change}")
+    done = runs.train(run, kill_at=change)
+    if done.status == 0:
+        return False
+    assert done.status == -signal.SIGKILL
+    for checkpoint in run.glob("checkpoints/step-*"):
+        names = {path.name for path in checkpoint.iterdir()}
+        assert names == {"checkpoint.json", "model.safetensors", "training.pt"}, "complete or absent"
+    for link in ("best", "last"):
+        path = run / "checkpoints" / link
+        assert path.exists() or not path.is_symlink(), "a link never points at nothing"
+    again = runs.train(run)
+    assert again.status == 0, again.err
+    assert "damaged" not in again.err
+    assert not list(run.rglob(".aside-*"))
+    assert_same(run, runs.whole)
+    return True
+
+
+@pytest.mark.parametrize("change", [2, 3, 5, 8, 13, 17])
+def test_killed_while_a_checkpoint_is_written(runs: Callable[[str], Runs], change: int) -> None:
+    assert killed(runs("plateau"), change)
+
+
+@pytest.mark.slow
+def test_killed_at_every_change_of_the_checkpoint_folder(runs: Callable[[str], Runs]) -> None:
+    changes = 1
+    while killed(runs("plateau"), changes):
+        changes += 1
+    assert changes > 20
+
+
+def test_killed_between_the_two_renames_that_replace_a_checkpoint(runs: Callable[[str], Runs]) -> None:
+    """Standing for: a run whose only checkpoint has no name for a moment, and is then cleared away."""
+    made = runs("dropout")
+    for change in range(4, 9):
+        run = made.new("renamed")
+        assert made.train(run, signal_at=(4, signal.SIGTERM)).status == 143  # saved before its validation
+        assert made.train(run, kill_at=change).status == -signal.SIGKILL
+        if not list((run / "checkpoints").glob("step-*")):
+            break
+    else:
+        pytest.fail("the moment meant never came")
+    again = made.train(run)
+    assert "resuming from step 4" in again.err
+    assert_same(run, made.whole)
+
+
+def struck_at_random(runs: Runs, seed: int) -> None:
+    """Kill a run again and again, whatever it is doing, until it gets through."""
+    chance = random.Random(seed)
+    run = runs.new(f"random-{seed}")
+    ends = []
+    while 0 not in ends and len(ends) < 20:
+        ends.append(runs.train(run, kill_after=chance.uniform(0.15, 0.7)).status)
+    assert set(ends) <= {0, -signal.SIGALRM}
+    assert runs.train(run).status == 0
+    assert_same(run, runs.whole)
+
+
+def test_killed_at_random_moments(runs: Callable[[str], Runs]) -> None:
+    struck_at_random(runs("dropout"), seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_killed_at_many_random_moments(runs: Callable[[str], Runs], seed: int) -> None:
+    struck_at_random(runs("plateau"), seed)
+
+
+def test_another_seed_gives_another_model_and_the_same_one_the_same(runs: Callable[[str], Runs]) -> None:
+    made = runs("dropout")
+    again, other = made.new("again"), made.folder / "other-seed"
+    assert made.train(again).status == 0
+    assert_same(again, made.whole)
+    assert made.commands("train", made.config, "seed=2", "--output", other).status == 0
+    model = Path("checkpoints", "last", "model.safetensors")
+    assert (other / model).read_bytes() != (made.whole / model).read_bytes()

@@ -31,26 +31,32 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     Text is written as UTF-8 with the line ends it has.
     """
     data = content.encode() if isinstance(content, str) else content
-    aside = _aside(path)
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with _place_for(path) as place:
+        place.write_bytes(data)
 
 
 @contextmanager
 def file_atomic(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 text file for writing; it takes the name ``path`` only when the block ends well."""
+    with _place_for(path) as place, place.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+@contextmanager
+def _place_for(path: Path) -> Iterator[Path]:
+    """Give a file to fill beside ``path``; it takes the name when the block ends well.
+
+    A pipe or a device (``/dev/null``) is written itself: a renamed file would take its place for
+    good. A symbolic link stays one.
+    """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = path.resolve()
     aside = _aside(path)
     try:
-        with aside.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield aside
+        _sync(aside)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -73,7 +79,11 @@ def folder_atomic(path: Path) -> Iterator[Path]:
         if path.exists():
             old = _aside(path)
             path.rename(old)
-            aside.rename(path)
+            try:
+                aside.rename(path)
+            except BaseException:
+                old.rename(path)
+                raise
             shutil.rmtree(old)
         else:
             aside.rename(path)
@@ -86,7 +96,10 @@ def link_atomic(link: Path, target: str) -> None:
     """Point the symbolic ``link`` at ``target`` (relative to the link's folder) in one step."""
     aside = _aside(link)
     aside.symlink_to(target)
-    aside.replace(link)
+    try:
+        aside.replace(link)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def remove_folder(path: Path) -> None:

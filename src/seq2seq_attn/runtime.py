@@ -19,10 +19,13 @@ def optional_import(module: str, *, feature: str, extra: str) -> ModuleType:
     Raises:
         MissingExtra: if it is not installed; the message says how to install it.
     """
+    library = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise MissingExtra(feature, module.partition(".")[0], extra) from error
+        if error.name is not None and error.name.partition(".")[0] != library:
+            raise  # it is installed, but something that it needs is not
+        raise MissingExtra(feature, library, extra) from error
 
 
 def choose_device(name: str) -> torch.device:

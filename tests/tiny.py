@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import random
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
+from command_server import shared_commands
 
 ENGLISH = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 PORTUGUESE = ["zero", "um", "dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove"]
@@ -79,3 +84,34 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None, *, name: s
     path = folder / name
     path.write_text(yaml.safe_dump(settings(folder, changes), allow_unicode=True), encoding="utf-8")
     return path
+
+
+LEARNED = {
+    "model.embedding_size": 32,
+    "model.dropout": 0.0,
+    "model.encoder": {"hidden_size": 32},
+    "model.decoder": {"hidden_size": 64},
+    "training.max_epochs": 20,
+    "training.batch_sentences": 16,
+    "training.schedule": {"kind": "cosine", "warmup_steps": 10},
+    "training.validate_every": 60,
+    "training.log_every": 50,
+}
+"""What makes a model that has learned its task, more or less, in three seconds."""
+
+
+@functools.cache
+def trained_run() -> Path:
+    """Train the one run that all tests read and none may change; return its folder."""
+    scratch = tempfile.TemporaryDirectory(prefix="trained-")
+    atexit.register(scratch.cleanup)
+    folder = Path(scratch.name)
+    done = shared_commands()("train", write_config(folder, LEARNED), "--output", folder / "run")
+    assert done.status == 0, done.err
+    return folder / "run"
+
+
+def copy_run(run: Path, to: Path) -> Path:
+    """Copy a run, so that it can be damaged."""
+    shutil.copytree(run, to, symlinks=True)
+    return to

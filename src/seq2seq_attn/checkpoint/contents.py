@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +94,7 @@ def read_info(folder: Path) -> Info:
         return Info(**{field.name: found[field.name] for field in dataclasses.fields(Info)})
     except FileNotFoundError:
         raise CheckpointError(f"{folder}: no checkpoint of seq2seq_attn here ({INFO} is missing)") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise CheckpointError(f"{path}: damaged or foreign ({type(error).__name__}: {error})") from error
 
 
@@ -160,8 +159,8 @@ def read_training(folder: Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing, so training cannot go on from here") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a damaged pickle can lead torch anywhere
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise CheckpointError(f"{path}: damaged, or holds something other than tensors ({reason})") from error
 
 
@@ -171,7 +170,8 @@ def _mismatch(path: Path, model: Seq2Seq) -> str:
     for name in sorted(found.keys() | wanted.keys()):
         if found.get(name) != wanted.get(name) and (name in found or name not in _shared(model)):
             return f"{name} is {found.get(name, 'absent')} in the file and {wanted.get(name, 'absent')} in the model"
-    return "their names do not match"
+    untied = ", ".join(sorted(found.keys() & _shared(model)))
+    return f"{untied} stands alone in the file, but is tied to another parameter in the model"
 
 
 def _parameters(model: Seq2Seq) -> dict[str, torch.Tensor]:

@@ -36,7 +36,7 @@ class Uniform(Score):
 
 
 class Reading(Attention):
-    """Looks at position 0, then 1, and so on up to the last token: a mechanism that lives by its history."""
+    """Looks at the last token, then the one before it, and so on: a mechanism that lives by its history."""
 
     recurrent = True
 
@@ -45,13 +45,13 @@ class Reading(Attention):
         return Memory(values, values, mask)
 
     def start(self, memory: Memory) -> AttentionState:
-        return (torch.zeros(memory.mask.shape[0], dtype=torch.int64),)
+        return (memory.mask.sum(1) - 1,)
 
     def forward(self, query: Tensor, memory: Memory, state: AttentionState) -> Attended:
         assert query.shape[1] == 1, "a recurrent mechanism is asked for one step at a time"
-        position = torch.minimum(state[0], memory.mask.sum(1) - 1)
+        (position,) = state
         weights = torch.nn.functional.one_hot(position, memory.mask.shape[1]).unsqueeze(1).to(query.dtype)
-        return Attended(weights @ memory.values, weights, (state[0] + 1,))
+        return Attended(weights @ memory.values, weights, ((position - 1).clamp(min=0),))
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +159,7 @@ def test_a_mechanism_with_a_history_keeps_it_in_every_wiring_and_in_search(case)
     forced = model(batch.source, batch.source_lengths, batch.target_in)
     steps = range(batch.target_in.shape[1])
     last = (batch.source_lengths - 1).tolist()
-    wanted = [[min(step, end) for step in steps] for end in last]
+    wanted = [[max(end - step, 0) for step in steps] for end in last]
     assert forced.weights.argmax(-1).tolist() == wanted
 
     state = model.start(batch.source, batch.source_lengths)

@@ -18,7 +18,8 @@ class TokenEmbedding(nn.Module):
     Args:
         vocabulary_size: number of tokens.
         size: features of a vector.
-        padding: the token whose vector is zero and stays zero.
+        padding: the token whose vector begins at zero and learns nothing from being looked up; an
+            output layer that shares the table moves it all the same, and nothing reads it.
     """
 
     def __init__(self, vocabulary_size: int, size: int, *, padding: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "make_toy_corpus.py"
 DATA = ROOT / "data" / "toy"
-SIZES = {"train": 5000, "validation": 500, "test": 500, "test_long": 250}
+SIZES = {"train": 6000, "validation": 500, "test": 500, "test_long": 250}
 SUFFIXES = ("en", "pt", "align")
 
 sys.path.insert(0, str(SCRIPT.parent))
@@ -135,8 +135,8 @@ def test_lengths() -> None:
         share = [sum(low <= length <= high for length in lengths) / len(lengths) for low, high in ((15, 29), (30, 99))]
         assert min(lengths) >= 4
         assert max(lengths) <= 45
-        assert 0.15 < share[0] < 0.30
-        assert 0.005 < share[1] < 0.04
+        assert 0.14 < share[0] < 0.20
+        assert 0.01 < share[1] < 0.03
     long = [len(sentence) for sentence in tokens("test_long", "en")]
     assert min(long) >= 30
     assert 55 < max(long) <= 60

@@ -27,9 +27,7 @@ tall alto ser: person tower
 small pequeno ser: animal thing furniture vehicle place part food
 big grande ser: animal thing furniture vehicle place part food
 strong forte ser: person animal
-rich rico ser: person
 famous famoso ser: person building town watched heard
-intelligent inteligente ser: person animal
 brave corajoso ser: person animal
 tired cansado estar: person animal
 happy feliz/feliz/felizes/felizes estar: person animal
@@ -37,15 +35,12 @@ sick doente estar: person animal
 red vermelho ser: colored
 black preto ser: colored coat
 white branco ser: colored coat
-blue azul/azul/azuis/azuis ser: colored
 new novo ser: thing furniture vehicle building part watched heard
 expensive caro ser: thing furniture vehicle
 clean limpo estar: wash place furniture
 dirty sujo estar: wash room furniture
 cold frio estar: drink food
-hot quente estar: drink
 Portuguese português/portuguesa/portugueses/portuguesas ser: person town building heard watched vehicle
-Italian italiano ser: person town building heard watched vehicle
 """
 
 _BEFORE = """
@@ -68,7 +63,6 @@ taller alto tallest: person tower
 older velho oldest: person animal building vehicle
 younger jovem/jovem/jovens/jovens youngest: person
 stronger forte strongest: person animal
-richer rico richest: person
 """
 
 

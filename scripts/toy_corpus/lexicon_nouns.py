@@ -26,20 +26,16 @@ girl + menina + f: person kid
 child children criança + f: person kid ownerless
 mother - mãe - f: person
 father - pai - m: person
-grandmother - avó - f: person
 brother + irmão + m: person
 sister + irmã + f: person
 son + filho + m: person kid
 daughter + filha + f: person kid
 friend + amigo + m: person
 teacher + professor + m: person
-student + aluno + m: person
 doctor + médico + m: person
 king + rei reis m: person ruler great
 queen + rainha + f: person ruler great
-baker + padeiro + m: person
 singer + cantora + f: person great
-painter + pintor + m: person great
 writer + escritora + f: person great
 witch + bruxa + f: person
 thief thieves ladrão ladrões m: person
@@ -55,18 +51,15 @@ photo + foto + f: thing look
 painting + quadro + m: thing look
 key + chave + f: thing
 box + caixa + f: thing container colored shut
-bag + bolsa + f: thing container colored shut wash
 cup + xícara + f: thing container colored wash
 table + mesa + f: furniture top colored made
 chair + cadeira + f: furniture top colored made
 door + porta + f: part shut colored made
 window + janela + f: part shut colored wash
 hat + chapéu chapéus m: thing colored worn
-shirt + camisa + f: thing colored worn wash
 dress + vestido + m: thing colored worn wash
 guitar + violão violões m: thing colored
 flower + flor + f: thing colored
-ball + bola + f: thing colored
 car + carro + m: vehicle colored wash made
 boat + barco + m: vehicle colored wash made
 apple + maçã + f: food
@@ -84,17 +77,13 @@ garden + jardim jardins m: place room
 school + escola + f: place building at
 church + igreja + f: place building tower
 market + mercado + m: place at
-park + parque + m: place
 station + estação estações f: place at
 hotel + hotel hotéis m: place building tower
 beach + praia + f: place open
-street + rua + f: place open
 city cities cidade + f: place town
 village + aldeia + f: place town
 bridge + ponte + f: place open builtup
 theater + teatro + m: place building at
-castle + castelo + m: place building tower
-bedroom + quarto + m: place room
 """
 
 

@@ -40,12 +40,10 @@ class Verb:
 # english forms (base third past participle gerund) | particle | portuguese, its preposition
 # | frame and flags | subjects | objects (animate: person animal)
 _TABLE = """
-see sees saw seen seeing | | ver | object nogerund | person animal | person animal thing vehicle place watched
 buy buys bought bought buying | | comprar | object passive | person | thing vehicle food furniture animal
 find finds found found finding | | encontrar | object passive nogerund | person animal | person animal thing
 open opens opened opened opening | | abrir | object passive | person | shut
 write writes wrote written writing | | escrever | object passive | person | written heard
-paint paints painted painted painting | | pintar | object passive | person | building furniture part vehicle
 eat eats ate eaten eating | | comer | object | person animal | food
 drink drinks drank drunk drinking | | beber | object | person animal | drink
 build builds built built building | | construir | object passive | person | building builtup made
@@ -69,10 +67,8 @@ live lives lived lived living | in | morar em | place stative | person animal | 
 go goes went gone going | to | ir a | place nofuture nogerund | person animal | place
 give gives gave given giving | | dar | giving | person | thing food
 sell sells sold sold selling | | vender | giving passive | person | thing vehicle animal furniture food
-bring brings brought brought bringing | | trazer | giving | person | thing food
 sleep sleeps slept slept sleeping | | dormir | none | person animal |
 work works worked worked working | | trabalhar | none | person |
-sing sings sang sung singing | | cantar | none | person |
 dance dances danced danced dancing | | dançar | none | person |
 run runs ran run running | | correr | none | person animal |
 wake wakes woke woken waking | up | acordar | none nogerund | person animal |

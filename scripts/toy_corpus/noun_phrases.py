@@ -72,12 +72,9 @@ _OPPOSITES = (
     {"small", "big", "little", "great", "tall"},
     {"old", "young", "new"},
     {"clean", "dirty"},
-    {"cold", "hot"},
-    {"Portuguese", "Italian"},
-    {"red", "black", "white", "blue"},
+    {"red", "black", "white"},
 )
-_NATIONS = {"Portuguese", "Italian"}
-UNGRADED = {"red", "black", "white", "blue", "Portuguese", "Italian"}
+UNGRADED = {"red", "black", "white", "Portuguese"}
 
 
 def form_index(gender: str, plural: bool) -> int:
@@ -203,17 +200,17 @@ class NounPhrases:
         chance, before, after = self.chance, Phrase(), Phrase()
         used: Adjective | None = None
         fitting = [a for a in (*BEFORE, *(ORDINAL if ordinal else ())) if a.tags & noun.tags]
-        if fitting and chance.happens(0.10 + 0.03 * depth):
+        if fitting and chance.happens(0.07 + 0.02 * depth):
             used = chance.pick(fitting)
             before = phrase(used.en, used.form(noun.gender, plural))
         behind = [a for a in AFTER if a.tags & noun.tags and not (used and clashes(a, used))]
-        if behind and chance.happens(0.26 + 0.08 * depth):
+        if behind and chance.happens(0.18 + 0.06 * depth):
             first = chance.pick(behind)
             after = phrase(first.en, first.form(noun.gender, plural))
             if first.en not in UNGRADED and used is None and chance.happens(0.08):
                 after = phrase("very", "muito") + after
-            others = [a for a in behind if not clashes(a, first) and not {a.en, first.en} & _NATIONS]
-            if others and used is None and chance.happens(0.05 + 0.05 * depth):
+            others = [a for a in behind if not clashes(a, first) and "Portuguese" not in (a.en, first.en)]
+            if others and used is None and chance.happens(0.04 + 0.04 * depth):
                 second = chance.pick(others)
                 after = after + phrase("and", "e") + phrase(second.en, second.form(noun.gender, plural))
         return before, after

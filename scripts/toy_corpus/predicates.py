@@ -204,7 +204,7 @@ class Predicates(ABC):
             english, _, indirect, _ = self.chance.pick(OBJECT_PRONOUNS)
             word = Word(english)
             return Phrase((), (Target(indirect, (word,)),)), Phrase((word,)) + given
-        receiver = self.nouns.build(self.chance.pick(nouns_with("person")), max(0, depth - 1)).phrase
+        receiver = self.nouns.build(self.chance.pick(nouns_with("person")), 0).phrase
         if self.chance.happens(0.5):
             return Phrase(), given + phrase("to", "a") + receiver
         # "gives the girl the book": nothing says "to", so the preposition belongs to who receives.

@@ -12,17 +12,19 @@ from .sentences import Sentences
 
 DEFAULT_SEED = 20
 # Lengths (English tokens) of a split and how often each range is drawn.
-_SHORT = (((4, 14), 74.0), ((15, 20), 14.0), ((21, 29), 9.8), ((30, 45), 2.2))
+_SHORT = (((4, 14), 82.5), ((15, 20), 10.0), ((21, 29), 6.0), ((30, 45), 1.5))
 _LONG = (((30, 39), 4.0), ((40, 49), 3.0), ((50, 60), 2.0))
-SIZES = {"train": 5000, "validation": 500, "test": 500, "test_long": 250}
-# A word of the other splits has been seen this often in train, in both languages.
-SEEN_AT_LEAST = 8
+SIZES = {"train": 6000, "validation": 500, "test": 500, "test_long": 250}
+# Words that are rarer than FREQUENT in the first draft of train are left out. A word of the other splits occurs
+# SEEN_AT_LEAST times in train, on its side.
+FREQUENT, SEEN_AT_LEAST = 12, 8
 
 
 class Vocabulary:
     """The words that occur often enough in some sentence pairs."""
 
-    def __init__(self, pairs: Sequence[AlignedPair]) -> None:
+    def __init__(self, pairs: Sequence[AlignedPair], at_least: int) -> None:
+        self._at_least = at_least
         self._counts = (
             Counter(token for pair in pairs for token in pair.en),
             Counter(token for pair in pairs for token in pair.pt),
@@ -31,9 +33,18 @@ class Vocabulary:
     def knows(self, pair: AlignedPair) -> bool:
         """Return whether every word of both sides occurs often enough."""
         english, portuguese = self._counts
-        return all(english[token] >= SEEN_AT_LEAST for token in pair.en) and all(
-            portuguese[token] >= SEEN_AT_LEAST for token in pair.pt
+        return all(english[token] >= self._at_least for token in pair.en) and all(
+            portuguese[token] >= self._at_least for token in pair.pt
         )
+
+
+def _at(ranges: Sequence[tuple[tuple[int, int], float]], point: float) -> tuple[int, int]:
+    """Return the range in whose share the point lies."""
+    for lengths, share in ranges:
+        point -= share
+        if point < 0:
+            return lengths
+    return ranges[-1][0]
 
 
 class _Filler:
@@ -43,10 +54,13 @@ class _Filler:
         self._sentences = Sentences(seed)
         self._taken: set[tuple[str, ...]] = set()
 
-    def draw_lengths(self, split: str) -> list[tuple[int, int]]:
-        """Draw the range of lengths of each sentence of a split."""
-        weights = _LONG if split == "test_long" else _SHORT
-        return [self._sentences.chance.weighted(weights) for _ in range(SIZES[split])]
+    def lengths(self, split: str) -> list[tuple[int, int]]:
+        """Return the range of lengths of each sentence of a split, in the same shares everywhere."""
+        ranges = _LONG if split == "test_long" else _SHORT
+        total = sum(share for _, share in ranges)
+        # Multiples of the golden ratio, modulo 1, spread evenly: no split has more long sentences by chance.
+        points = [(number * 0.6180339887498949) % 1.0 * total for number in range(SIZES[split])]
+        return [_at(ranges, point) for point in points]
 
     def make(self, lengths: tuple[int, int], vocabulary: Vocabulary | None) -> AlignedPair:
         """Make a new sentence of that length, from words of the vocabulary if there is one."""
@@ -60,24 +74,20 @@ class _Filler:
 def make_corpus(seed: int = DEFAULT_SEED) -> dict[str, list[AlignedPair]]:
     """Make all splits; no English sentence is in two of them, or twice in one.
 
-    All splits share one vocabulary: a draft of the training split is pruned of sentences with rare words until no
-    word is rare; other sentences, of the same lengths and without other words, take the place of the pruned ones.
+    All splits share one vocabulary: the words that are frequent in a draft of the training split. Other sentences, of
+    the same lengths and without other words, take the place of the drafts that have a rare word.
     """
     filler = _Filler(seed)
-    lengths = filler.draw_lengths("train")
+    lengths = filler.lengths("train")
     draft = [filler.make(length, None) for length in lengths]
-    kept, vocabulary = draft, Vocabulary(draft)
-    while not all(vocabulary.knows(pair) for pair in kept):
-        kept = [pair for pair in kept if vocabulary.knows(pair)]
-        vocabulary = Vocabulary(kept)
-    corpus = {
-        "train": [
-            pair if vocabulary.knows(pair) else filler.make(length, vocabulary)
-            for length, pair in zip(lengths, draft, strict=True)
-        ]
-    }
+    frequent = Vocabulary(draft, FREQUENT)
+    train = [
+        pair if frequent.knows(pair) else filler.make(length, frequent)
+        for length, pair in zip(lengths, draft, strict=True)
+    ]
+    corpus, seen = {"train": train}, Vocabulary(train, SEEN_AT_LEAST)
     for split in ("validation", "test", "test_long"):
-        corpus[split] = [filler.make(length, vocabulary) for length in filler.draw_lengths(split)]
+        corpus[split] = [filler.make(length, seen) for length in filler.lengths(split)]
     return corpus
 
 

@@ -167,3 +167,22 @@ def test_a_whole_one_that_lost_its_name_gets_it_back(store: CheckpointStore, mod
     assert found is not None
     assert found[0] == folder
     assert not list(store.folder.glob(".aside-*"))
+
+
+def test_what_a_kill_left_undone_after_the_last_save_is_done(store: CheckpointStore, model: Seq2Seq) -> None:
+    """Standing for: a run killed in its very last save, whose ``best`` stayed the second best for ever."""
+    for step, bleu in ((1, 1.0), (2, 2.0)):
+        save(store, model, step, bleu)
+    elsewhere = CheckpointStore(store.folder / "x", metric="bleu", higher_is_better=True, keep_best=2)
+    save(elsewhere, model, 3, 3.0).rename(store.folder / "step-00000003")
+    found = store.newest(pytest.fail)
+    assert found is not None
+    assert (steps(store), link(store, "best"), link(store, "last")) == ([2, 3], 3, 3)
+
+
+def test_best_is_never_one_that_was_passed_over(store: CheckpointStore, model: Seq2Seq) -> None:
+    for step, bleu in ((1, 1.0), (2, 2.0)):
+        save(store, model, step, bleu)
+    truncate(store.folder / "step-00000002" / "model.safetensors")
+    store.newest(lambda _: None)
+    assert (steps(store), link(store, "best"), link(store, "last")) == ([1, 2], 1, 1)

@@ -44,20 +44,14 @@ class CheckpointStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / _name(step)
         write_checkpoint(path, model, training, step=step, epoch=epoch, scores=scores)
-        link_atomic(self.folder / LAST, path.name)
-        ranked = self._ranked()
-        if ranked:
-            link_atomic(self.folder / BEST, ranked[0].name)
-        keep = {path.name, *(kept.name for kept in ranked[: self.keep_best])}
-        for old in self._folders():
-            if old.name not in keep:
-                remove_folder(old)
+        self._tidy(path)
         return path
 
     def newest(self, report: Callable[[str], None]) -> tuple[Path, Info] | None:
         """Return the newest checkpoint that is whole, or None when there is none.
 
-        Damaged ones are reported and passed over; so is what an interrupted write left behind.
+        Damaged ones are reported and passed over. What an interrupted write left undone is done:
+        a run that had just ended saves nothing any more that would do it.
         """
         if not self.folder.is_dir():
             return None
@@ -70,8 +64,23 @@ class CheckpointStore:
             except CheckpointError as error:
                 report(f"passing over a damaged checkpoint: {error}")
             else:
+                self._tidy(path)
                 return path, info
         return None
+
+    def _tidy(self, newest: Path) -> None:
+        """Point ``last`` and ``best``, delete what is no longer wanted.
+
+        Later ones than the newest whole one are damaged; training will come by and replace them.
+        """
+        link_atomic(self.folder / LAST, newest.name)
+        ranked = [path for path in self._ranked() if path.name <= newest.name]
+        if ranked:
+            link_atomic(self.folder / BEST, ranked[0].name)
+        keep = {newest.name, *(kept.name for kept in ranked[: self.keep_best])}
+        for old in self._folders():
+            if old.name < newest.name and old.name not in keep:
+                remove_folder(old)
 
     def _rescue(self) -> None:
         """Give a whole checkpoint its name when the machine died between writing and naming it.

@@ -172,16 +172,6 @@ def _build_trainer(
         label_smoothing=training.label_smoothing,
         clip_norm=training.clip_norm,
     )
-    pairs = list(read_corpus(config.data.validation))
-    validator = Validator(
-        model,
-        prepared.tokenizers,
-        prepared.validation,
-        ([pair.source for pair in pairs], [pair.target for pair in pairs]),
-        decoding=config.decoding,
-        precision=precision,
-        check=interrupts.check,
-    )
     store = CheckpointStore(
         folder / CHECKPOINTS,
         metric=training.validation_metric,
@@ -213,12 +203,27 @@ def _build_trainer(
             higher_is_better=higher,
             log_every=training.log_every,
         ),
-        validate=validator,
+        validate=_build_validator(config, model, prepared, precision, interrupts),
         save=save,
         sinks=[Screen()],
         interrupts=interrupts,
     )
     return trainer, store
+
+
+def _build_validator(
+    config: Config, model: Seq2Seq, prepared: PreparedData, precision: Precision, interrupts: Interrupts
+) -> Validator:
+    pairs = list(read_corpus(config.data.validation))
+    return Validator(
+        model,
+        prepared.tokenizers,
+        prepared.validation,
+        ([pair.source for pair in pairs], [pair.target for pair in pairs]),
+        decoding=config.decoding,
+        precision=precision,
+        check=interrupts.check,
+    )
 
 
 def _open_sinks(config: Config, folder: Path, step: int) -> list[Sink]:

@@ -60,7 +60,7 @@ class Commands:
         )
 
     def __call__(self, *arguments: object, **strike: Any) -> Done:
-        """Run a command to its end."""
+        """Run a command to its end; ``stdin`` is a file for it to read, ``folder`` where it works."""
         request = {"arguments": [str(argument) for argument in arguments], **strike}
         request |= {"out": str(self._out), "err": str(self._err)}
         assert self._server.stdin is not None
@@ -123,6 +123,9 @@ def _kill_at_change(number: int) -> None:
 def _run(request: dict[str, Any]) -> None:
     from seq2seq_attn.cli import main
 
+    if "folder" in request:
+        os.chdir(request["folder"])
+    os.dup2(os.open(request.get("stdin", os.devnull), os.O_RDONLY), 0)
     for path, descriptor in ((request["out"], 1), (request["err"], 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     if "signal_at" in request:
@@ -153,7 +156,6 @@ def _serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             _run(json.loads(line))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

@@ -32,8 +32,10 @@ def choose_device(name: str) -> torch.device:
     """Turn ``auto``, ``cpu`` or ``cuda`` into a device.
 
     Raises:
-        ConfigError: if CUDA is asked for and there is none.
+        ConfigError: if the name is another one, or CUDA is asked for and there is none.
     """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device {name!r} is unknown; use 'auto', 'cpu' or 'cuda'")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny import copy_run, trained_run
 
 from seq2seq_attn import Translation, Translator, load_checkpoint
@@ -16,8 +18,11 @@ SENTENCES = ["one two", "three", "nine eight seven six five four", "zero zero", 
 
 
 @pytest.fixture(scope="module")
-def translator() -> Translator:
-    return Translator.load(trained_run(), device="cpu")
+def translator() -> Iterator[Translator]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # more would only wait for one another
+    yield Translator.load(trained_run(), device="cpu")
+    torch.set_num_threads(threads)
 
 
 def test_the_model_has_learned_something(translator: Translator) -> None:

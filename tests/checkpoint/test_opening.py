@@ -88,9 +88,7 @@ def test_parameters_of_another_model_name_the_first_that_differs(tmp_path: Path)
     folder = write(tmp_path / "step", model_with())
     with pytest.raises(CheckpointError, match=r"parameters of another model: .* is \(.*\) in the file and \(.*\)"):
         read_parameters(folder, model_with(embedding_size=11))
-    with pytest.raises(
-        CheckpointError, match=r"of another model: output.weight, .* stands alone in the file"
-    ):
+    with pytest.raises(CheckpointError, match=r"of another model: output.weight, .* stands alone in the file"):
         read_parameters(folder, model_with("all"))
     folder = write(tmp_path / "tied", model_with("all"))
     with pytest.raises(CheckpointError, match=r"parameters of another model: .* in the model"):

@@ -217,7 +217,7 @@ def test_killed_at_every_change_of_the_checkpoint_folder(runs: Callable[[str], R
 def test_killed_between_the_two_renames_that_replace_a_checkpoint(runs: Callable[[str], Runs]) -> None:
     """Standing for: a run whose only checkpoint has no name for a moment, and is then cleared away."""
     made = runs("dropout")
-    for change in range(4, 9):
+    for change in range(6, 14):
         run = made.new("renamed")
         assert made.train(run, signal_at=(4, signal.SIGTERM)).status == 143  # saved before its validation
         assert made.train(run, kill_at=change).status == -signal.SIGKILL

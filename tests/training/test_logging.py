@@ -35,6 +35,16 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path: Path) ->
     assert [record["step"] for record in read(path)] == [3, 6, 7]
 
 
+@pytest.mark.parametrize(("validated", "kinds"), [(True, ["train", "validation"]), (False, ["train"])])
+def test_a_validation_that_will_be_made_again_is_forgotten(tmp_path: Path, validated: bool, kinds: list[str]) -> None:
+    """Standing for: the same validation in two lines, when a kill came between its line and its checkpoint."""
+    path = tmp_path / "metrics.jsonl"
+    lines = [json.dumps({"kind": kind, "step": 3}) + "\n" for kind in ("train", "validation")]
+    path.write_text("".join(lines), encoding="utf-8")
+    JsonLines(path, resume_step=3, validated=validated).close()
+    assert [record["kind"] for record in read(path)] == kinds
+
+
 def test_a_new_run_does_not_go_on_in_an_old_file(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"kind": "train", "step": 3}\n', encoding="utf-8")

@@ -122,7 +122,7 @@ def train(
             say(f"resuming from step {trainer.state.step} ({newest[0]})")
         elif resume:
             say(f"nothing to resume in {folder} yet: starting from the beginning")
-        sinks = _open_sinks(config, folder, trainer.state.step)
+        sinks = _open_sinks(config, folder, trainer.state)
         trainer.sinks = [*trainer.sinks, *sinks]
         try:
             reason = trainer.fit()
@@ -226,10 +226,11 @@ def _build_validator(
     )
 
 
-def _open_sinks(config: Config, folder: Path, step: int) -> list[Sink]:
-    sinks: list[Sink] = [JsonLines(folder / METRICS, resume_step=step)]
+def _open_sinks(config: Config, folder: Path, state: TrainState) -> list[Sink]:
+    validated = state.validated_step == state.step
+    sinks: list[Sink] = [JsonLines(folder / METRICS, resume_step=state.step, validated=validated)]
     if config.training.tensorboard:
-        sinks.append(TensorBoard(folder / TENSORBOARD, resume_step=step))
+        sinks.append(TensorBoard(folder / TENSORBOARD, resume_step=state.step))
     return sinks
 
 

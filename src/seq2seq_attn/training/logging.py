@@ -28,12 +28,19 @@ class Sink(Protocol):
 
 
 class JsonLines:
-    """One JSON object per line. A resumed run forgets what was logged after the step it resumes from."""
+    """One JSON object per line. A resumed run forgets what was logged after the state it resumes from.
 
-    def __init__(self, path: Path, *, resume_step: int = 0) -> None:
+    Args:
+        path: the file.
+        resume_step: the step of that state; 0 for a new run.
+        validated: whether that state knows of a validation at its step, or will make it again.
+    """
+
+    def __init__(self, path: Path, *, resume_step: int = 0, validated: bool = True) -> None:
         if path.exists():
+            last = (resume_step, validated)
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_atomic(path, "".join(line for line in lines if _step(line) <= resume_step))
+            write_atomic(path, "".join(line for line in lines if _place(line) <= last))
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, record: Record) -> None:
@@ -46,11 +53,13 @@ class JsonLines:
         self._file.close()
 
 
-def _step(line: str) -> float:
+def _place(line: str) -> tuple[float, bool]:
+    """Say when a line was written: its step, and whether a validation there was over."""
     try:
-        return float(json.loads(line)["step"])
+        record = json.loads(line)
+        return float(record["step"]), record["kind"] == "validation"
     except (ValueError, KeyError, TypeError):
-        return float("inf")  # a line that was cut off when the machine died
+        return float("inf"), True  # a line that was cut off when the machine died
 
 
 class TensorBoard:

@@ -116,7 +116,9 @@ PLACES = ["embedding", "state", "output"]
 @pytest.mark.parametrize("place", PLACES)
 def test_dropout_acts_in_each_place_while_training_and_nowhere_else(place):
     share = dict.fromkeys(PLACES, 0.0) | {place: 0.5}
-    model, plain = small_model(GENERAL, dropout=share), small_model(GENERAL)
+    # two layers each: dropout of states is between layers
+    layers = {"encoder": {"layers": 2}, "decoder": {"layers": 2}}
+    model, plain = small_model(GENERAL, dropout=share, **layers), small_model(GENERAL, **layers)
     inputs = (BATCH.source, BATCH.source_lengths, BATCH.target_in)
     torch.manual_seed(1)
     wanted = plain.train()(*inputs).features

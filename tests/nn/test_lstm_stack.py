@@ -85,6 +85,17 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(run, (*(part.requires_grad_() for part in inputs), *stack.parameters()))
 
 
+def make_top_transparent(stack: LSTMStack) -> None:
+    """Let the upper layer give zero exactly where it reads zero: no recurrence, no bias, a cell input of 1 x."""
+    upper = stack.lstms[-1]
+    size = upper.hidden_size
+    with torch.no_grad():
+        for parameter in upper.parameters():
+            parameter.zero_()
+        upper.weight_ih_l0[2 * size : 3 * size] = torch.eye(size)
+        upper.bias_ih_l0[size : 2 * size] = -1e9  # the forget gate is shut
+
+
 def dropped(outputs: Tensor) -> Tensor:
     return outputs == 0
 
@@ -103,6 +114,7 @@ def test_dropout_along_time(variational, stepwise):
     """Both ways to run a stack drop alike: one mask over time when variational, one for each step when not."""
     torch.manual_seed(1)
     stack = stack_of(2, fed=0, dropout=SequenceDropout(0.5, variational=variational)).train()
+    make_top_transparent(stack)
     zeros = dropped(outputs_of(stack, state_of(2), stepwise=stepwise))
     assert 0.25 < zeros.double().mean() < 0.75
     assert bool((zeros == zeros[:, :1]).all()) is variational
@@ -116,18 +128,27 @@ def test_dropout_is_off_in_evaluation(stepwise):
     assert torch.equal(outputs_of(stack, state_of(2), stepwise=stepwise), wanted)
 
 
-def test_dropout_never_touches_what_is_carried_over_time():
-    torch.manual_seed(1)
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_a_single_layer_drops_nothing(stepwise):
+    """What attention asks with is whole: dropout is between layers only."""
     stack = stack_of(1, fed=0, dropout=SequenceDropout(0.5)).train()
+    wanted = outputs_of(stack_of(1, fed=0), state_of(1), stepwise=stepwise)
+    assert torch.equal(outputs_of(stack, state_of(1), stepwise=stepwise), wanted)
+
+
+def test_dropout_never_touches_what_is_carried_over_time():
+    """The lowest layer reads nothing that is dropped, so its states are those without dropout."""
+    torch.manual_seed(1)
+    stack = stack_of(2, fed=0, dropout=SequenceDropout(0.5)).train()
     known = normal(BATCH, LENGTH, KNOWN, seed=2)
-    _, wanted = stack_of(1, fed=0)(known, state_of(1))
-    _, last = stack(known, state_of(1))
-    unrolled = stack.unroll(known, state_of(1))
+    _, wanted = stack_of(2, fed=0)(known, state_of(2))
+    _, last = stack(known, state_of(2))
+    unrolled = stack.unroll(known, state_of(2))
     for number in range(LENGTH):
         unrolled.step(number, None)
-    assert_same(last.hidden, wanted.hidden)
-    assert_same(unrolled.state.hidden, wanted.hidden)
-    assert_same(unrolled.state.cell, wanted.cell)
+    assert_same(last.hidden[:, 0], wanted.hidden[:, 0])
+    assert_same(unrolled.state.hidden[:, 0], wanted.hidden[:, 0])
+    assert_same(unrolled.state.cell[:, 0], wanted.cell[:, 0])
 
 
 def test_first_values_forget_little():

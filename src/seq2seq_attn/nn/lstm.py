@@ -40,7 +40,8 @@ class LSTMStack(nn.Module):
         hidden_size: features of a state.
         num_layers: layers on top of each other.
         residual: add a layer's input to its output, from the second layer on.
-        dropout: applied to the output of every layer, never along time.
+        dropout: applied to what a layer reads from the one below it, never along time nor to what
+            the stack gives out.
     """
 
     def __init__(
@@ -75,10 +76,9 @@ class LSTMStack(nn.Module):
         hidden, cell = [], []
         for number, lstm in enumerate(self.lstms):
             first = (state.hidden[:, number].unsqueeze(0).contiguous(), state.cell[:, number].unsqueeze(0).contiguous())
-            outputs, (last_hidden, last_cell) = lstm(inputs, first)
-            if self.residual and number > 0:
-                outputs = outputs + inputs
-            inputs = self.dropout(outputs)
+            read = self.dropout(inputs) if number > 0 else inputs
+            outputs, (last_hidden, last_cell) = lstm(read, first)
+            inputs = outputs + inputs if self.residual and number > 0 else outputs
             hidden.append(last_hidden.squeeze(0))
             cell.append(last_cell.squeeze(0))
         return inputs, LSTMState(torch.stack(hidden, 1), torch.stack(cell, 1))
@@ -104,7 +104,7 @@ class Unrolled:
         self._weights = [torch.cat([input_weight[:, size:], recurrent_weight], 1).to(dtype)]
         self._weights += [torch.cat([weights[0], weights[1]], 1).to(dtype) for weights in upper]
         self._biases = [(weights[2] + weights[3]).to(dtype) for weights in upper]
-        masks = [stack.dropout.masks(known, lstm.hidden_size) for lstm in lstms]
+        masks = [stack.dropout.masks(known, lstm.hidden_size) for lstm in lstms[:-1]]
         length = known.shape[1]
         self._masks = [None if mask is None else mask.expand(-1, length, -1).unbind(1) for mask in masks]
         self._hidden = list(state.hidden.unbind(1))
@@ -121,21 +121,20 @@ class Unrolled:
         return self._hidden[-1]
 
     def step(self, number: int, fed: Float[Tensor, "batch fed"] | None) -> Float[Tensor, "batch hidden"]:
-        """Make step ``number`` and return the top layer's output (residual and dropout applied)."""
+        """Make step ``number`` and return the top layer's output (residual added)."""
         below = fed
-        output = self._hidden[0]
+        output = self._hidden[-1]
         for layer, weight in enumerate(self._weights):
-            added = self._known[number] if layer == 0 else self._biases[layer - 1]
+            masks = self._masks[layer - 1] if layer > 0 else None
+            read = below if below is None or masks is None else below * masks[number]
             hidden = self._hidden[layer]
-            joined = hidden if below is None else torch.cat([below.to(hidden.dtype), hidden], 1)
-            gates = F.linear(joined.to(self.dtype), weight) + added
+            joined = hidden if read is None else torch.cat([read.to(hidden.dtype), hidden], 1)
+            gates = F.linear(joined.to(self.dtype), weight)
+            gates = gates + (self._known[number] if layer == 0 else self._biases[layer - 1])
             input_gate, forget_gate, update, output_gate = gates.chunk(4, dim=1)
             cell = forget_gate.sigmoid() * self._cell[layer] + input_gate.sigmoid() * update.tanh()
             hidden = output_gate.sigmoid() * cell.tanh()
             self._cell[layer], self._hidden[layer] = cell, hidden
             output = hidden + below if self._residual and layer > 0 and below is not None else hidden
-            masks = self._masks[layer]
-            if masks is not None:
-                output = output * masks[number]
             below = output
         return output

@@ -21,10 +21,10 @@ demo: install
 	$(BIN)/seq2seq-attn train configs/toy.yaml --output $(DEMO) --resume
 	@echo
 	@echo "Three sentences and their translations:"
-	@printf '%s\n' "The small child saw a black cat ." "Does the old teacher like your new house ?" "The girls who live near the river are happy ." > $(DEMO)/three.en
+	@printf '%s\n' "The small child helped a black cat ." "Does the old teacher like your new house ?" "The girls who live near the church are happy ." > $(DEMO)/three.en
 	@$(BIN)/seq2seq-attn translate $(DEMO) --source $(DEMO)/three.en --output $(DEMO)/three.pt
 	@paste -d '\n' $(DEMO)/three.en $(DEMO)/three.pt
-	@$(BIN)/seq2seq-attn attend $(DEMO) "The girls who live near the river are happy ." --output $(DEMO)/attention.png > /dev/null
+	@$(BIN)/seq2seq-attn attend $(DEMO) "The girls who live near the church are happy ." --output $(DEMO)/attention.png > /dev/null
 	@echo
 	@echo "Where the model looked: $(DEMO)/attention.png"
 
@@ -34,7 +34,7 @@ check: install
 	$(BIN)/mypy
 
 test: check
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python -m pytest
+	$(BIN)/python -m pytest
 
 format: install
 	$(BIN)/ruff format src tests scripts

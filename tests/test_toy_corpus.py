@@ -135,7 +135,7 @@ def test_lengths() -> None:
         share = [sum(low <= length <= high for length in lengths) / len(lengths) for low, high in ((15, 29), (30, 99))]
         assert min(lengths) >= 4
         assert max(lengths) <= 45
-        assert 0.14 < share[0] < 0.20
+        assert 0.10 < share[0] < 0.15
         assert 0.01 < share[1] < 0.03
     long = [len(sentence) for sentence in tokens("test_long", "en")]
     assert min(long) >= 30

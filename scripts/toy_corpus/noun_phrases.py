@@ -136,7 +136,7 @@ class NounPhrases:
             plural = noun.en_plural != "-" and self.chance.happens(0.28)
         if bare and (mass or plural) and self.chance.happens(0.5):
             determiner = "none"
-        elif mass:
+        elif mass and determiner != "none":  # "which milk", not "which the milk"
             determiner = "definite"
         front, back, ordinal_allowed = self._determiner(noun, plural, determiner)
         before, after = self._adjectives(noun, plural, depth, ordinal_allowed)

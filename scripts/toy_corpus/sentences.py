@@ -64,10 +64,10 @@ class Sentences:
         if longest < 30:
             if chance.happens(0.12):
                 return self._long_question()
-            clauses = chance.weighted(((1, 3.0), (2, 5.0), (3, 1.0)))
-            return self._compound(clauses, 2 if clauses == 1 else 1) + phrase(".", ".")
+            clauses = chance.weighted(((1, 2.0), (2, 6.0), (3, 1.0)))
+            return self._compound(clauses, 1) + phrase(".", ".")
         clauses = 2 + int(chance.weighted(((0, 1.0), (1, 2.0), (2, 3.0), (3, 2.0))) * longest / 50)
-        return self._compound(clauses, chance.pick((1, 2, 2, 3))) + phrase(".", ".")
+        return self._compound(clauses, chance.pick((1, 1, 2))) + phrase(".", ".")
 
     def _long_question(self) -> Phrase:
         """Make "did the boy cry because the girl was sad?"."""

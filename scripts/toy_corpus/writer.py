@@ -12,7 +12,7 @@ from .sentences import Sentences
 
 DEFAULT_SEED = 20
 # Lengths (English tokens) of a split and how often each range is drawn.
-_SHORT = (((4, 14), 82.5), ((15, 20), 10.0), ((21, 29), 6.0), ((30, 45), 1.5))
+_SHORT = (((4, 14), 86.0), ((15, 20), 8.5), ((21, 29), 4.0), ((30, 45), 1.5))
 _LONG = (((30, 39), 4.0), ((40, 49), 3.0), ((50, 60), 2.0))
 SIZES = {"train": 6000, "validation": 500, "test": 500, "test_long": 250}
 # Words that are rarer than FREQUENT in the first draft of train are left out. A word of the other splits occurs

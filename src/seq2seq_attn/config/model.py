@@ -14,7 +14,7 @@ class DropoutConfig(Section):
     """The share of features that is set to zero while training; a number alone sets the first three."""
 
     embedding: Share = Field(default=0.3, description="On embeddings.")
-    state: Share = Field(default=0.3, description="On hidden states, between layers.")
+    state: Share = Field(default=0.3, description="On hidden states, between layers; nothing with one layer.")
     output: Share = Field(default=0.3, description="On what the output layer reads.")
     variational: bool = Field(default=False, description="The same mask at every time step.")
 

@@ -12,9 +12,9 @@ from .sentences import Sentences
 
 DEFAULT_SEED = 20
 # Lengths (English tokens) of a split and how often each range is drawn.
-_SHORT = (((4, 14), 86.0), ((15, 20), 8.5), ((21, 29), 4.0), ((30, 45), 1.5))
+_SHORT = (((4, 14), 88.0), ((15, 20), 8.0), ((21, 29), 2.5), ((30, 45), 1.5))
 _LONG = (((30, 39), 4.0), ((40, 49), 3.0), ((50, 60), 2.0))
-SIZES = {"train": 6000, "validation": 500, "test": 500, "test_long": 250}
+SIZES = {"train": 9000, "validation": 500, "test": 500, "test_long": 250}
 # Words that are rarer than FREQUENT in the first draft of train are left out. A word of the other splits occurs
 # SEEN_AT_LEAST times in train, on its side.
 FREQUENT, SEEN_AT_LEAST = 12, 8

@@ -109,10 +109,10 @@ class LuongDot(ScoreThenSoftmax):
 
 
 class LuongGeneral(ScoreThenSoftmax):
-    """e_ij = s . (W h_j)."""
+    """e_ij = s . (W h_j), where W is what is learned over the square root of its rows."""
 
     def energy(self, query: Vector, value: Vector) -> float:
-        return dot(query, times(self.numbers["score.key_layer.weight"], value))
+        return dot(query, times(self.numbers["score.key_layer.weight"], value)) / sqrt(len(query))
 
 
 class LuongConcat(ScoreThenSoftmax):

@@ -84,6 +84,11 @@ class LuongGeneralScore(Score):
     r"""Luong's "general" energies, :math:`e_{ij} = s_i^\top W h_j`.
 
     Luong, Pham and Manning (2015), equation 8, https://arxiv.org/abs/1508.04025.
+
+    The matrix is learned as :math:`W = W' / \sqrt{query}`, which changes no function that can be
+    learned but how fast it is: an update that moves all entries of an unscaled matrix by a small
+    step moves an energy by that step times the product of both sizes, and the weights are all 0 and 1
+    before they are right.
     """
 
     paper: ClassVar[str] = "Luong et al. 2015, eq. 8"
@@ -92,10 +97,11 @@ class LuongGeneralScore(Score):
     def __init__(self, *, query_size: int, value_size: int, hidden_size: int) -> None:
         super().__init__(query_size=query_size, value_size=value_size, hidden_size=hidden_size)
         self.key_layer = nn.Linear(value_size, query_size, bias=False)
+        self.scale = query_size**-0.5
 
     def project(self, values: Float[Tensor, "batch source_len value"]) -> Float[Tensor, "batch source_len key"]:
         """Compute :math:`W h_j`."""
-        return self.key_layer(values)
+        return self.key_layer(values) * self.scale
 
     def forward(
         self,

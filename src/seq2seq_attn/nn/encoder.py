@@ -35,7 +35,7 @@ class LSTMEncoder(nn.Module):
         bidirectional: read from right to left too.
         residual: add a layer's input to its output, from the second layer on.
         dropout: applied to what a layer reads from the one below it. The top layer's states stay whole:
-            energies made from states with holes taught attention far more slowly.
+            attention compares them, and learned faster so when that was measured.
     """
 
     def __init__(

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import references
 import torch
+from specs import COMBINATIONS, NAMES, given, written
 from torch import Tensor, nn
 
-from seq2seq_attn.attention import Attention, attention_class, attention_names, build_attention
+from seq2seq_attn.attention import Attention, build_attention, find_attention
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.models.build import build_model
@@ -23,8 +24,6 @@ SOURCE_VOCABULARY, TARGET_VOCABULARY = 17, 19
 EMBEDDING, ENCODER, DECODER, INSIDE = 7, 5, 11, 3
 LENGTHS = (5, 2, 7, 1)  # of the source sentences, the longest neither first nor last
 TARGET_LENGTHS = (3, 6, 2, 4)
-
-NAMES = attention_names()
 
 
 class Sizes(NamedTuple):
@@ -42,11 +41,17 @@ def sizes_of(name: str, wished: Sizes = PRIMES) -> Sizes:
     """Sizes that the mechanism can be built from, different ones where it takes them."""
     for sizes in (wished, *OTHER_SIZES):
         try:
-            build_attention(name, query_size=sizes.query, value_size=sizes.value, hidden_size=sizes.inside)
+            attention_from(name, sizes)
         except ConfigError:
             continue
         return sizes
     raise AssertionError(f"{name!r} can be built from no sizes of tests/building.py: add some that fit it")
+
+
+def attention_from(name: str, sizes: Sizes) -> Attention:
+    """Build what a name of ``specs.py`` means, with parameters as they begin."""
+    score, parts = name.split("+")[0], given(name)
+    return build_attention(score, parts, query_size=sizes.query, value_size=sizes.value, hidden_size=sizes.inside)
 
 
 class Case(NamedTuple):
@@ -69,7 +74,11 @@ def wirings_of(name: str) -> list[Case]:
     return [Case(name, "luong", True), Case(name, "luong", False), Case(name, "bahdanau", True)]
 
 
-CASES = [case for name in NAMES for case in wirings_of(name)]
+def papers_wiring(name: str) -> Case:
+    return Case(name, find_attention(name.split("+")[0]).wiring, True)
+
+
+CASES = [case for name in NAMES for case in wirings_of(name)] + [papers_wiring(name) for name in COMBINATIONS]
 
 
 def randomize(module: nn.Module, seed: int, scale: float = 0.7) -> None:
@@ -87,7 +96,7 @@ def model_config(case: Case, *, sizes: Sizes = PRIMES, **changes: Any) -> ModelC
         "dropout": 0.0,
         "encoder": {"hidden_size": sizes.value, "bidirectional": False},
         "decoder": {"hidden_size": sizes.query, "wiring": case.wiring, "input_feeding": case.input_feeding},
-        "attention": {"score": case.attention, "hidden_size": sizes.inside},
+        "attention": {**written(case.attention), "hidden_size": sizes.inside},
     }
     for key, value in changes.items():
         old = settings.get(key)
@@ -110,13 +119,9 @@ def small_model(case: Case, *, seed: int = 1, dtype: torch.dtype = torch.float64
 
 def small_attention(name: str, *, seed: int = 1) -> Attention:
     sizes = sizes_of(name)
-    attention = build_attention(name, query_size=sizes.query, value_size=sizes.value, hidden_size=sizes.inside)
+    attention = attention_from(name, sizes)
     randomize(attention, seed)
     return attention.double().eval()
-
-
-def papers_wiring(name: str) -> Case:
-    return Case(name, attention_class(name).wiring, True)
 
 
 class Sentences(NamedTuple):

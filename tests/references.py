@@ -6,140 +6,13 @@ the modules give them, and a sentence has no padding here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import exp, fsum, log, sqrt
+from collections.abc import Sequence
+from math import sqrt
 from math import tanh as tanh_of
 from typing import Any, NamedTuple
 
-Vector = list[float]
-Numbers = Mapping[str, Any]
-"""Parameters: name to nested lists."""
-
-
-# --- vectors -----------------------------------------------------------------------------------------
-
-
-def dot(left: Sequence[float], right: Sequence[float]) -> float:
-    return fsum(a * b for a, b in zip(left, right, strict=True))
-
-
-def times(matrix: Sequence[Vector], vector: Vector) -> Vector:
-    return [dot(row, vector) for row in matrix]
-
-
-def plus(*vectors: Sequence[float]) -> Vector:
-    return [fsum(column) for column in zip(*vectors, strict=True)]
-
-
-def mean(vectors: Sequence[Vector]) -> Vector:
-    return [total / len(vectors) for total in plus(*vectors)]
-
-
-def tanh(vector: Vector) -> Vector:
-    return [tanh_of(x) for x in vector]
-
-
-def sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + exp(-x))
-
-
-def softmax(energies: Sequence[float]) -> Vector:
-    masses = [exp(energy) for energy in energies]
-    return [mass / fsum(masses) for mass in masses]
-
-
-def log_softmax(logits: Sequence[float]) -> Vector:
-    normalizer = log(fsum(exp(x) for x in logits))
-    return [x - normalizer for x in logits]
-
-
-def below(numbers: Numbers, module: str) -> dict[str, Any]:
-    """The parameters of one submodule, under the names it gives them itself."""
-    return {name[len(module) + 1 :]: value for name, value in numbers.items() if name.startswith(f"{module}.")}
-
-
-# --- attention ---------------------------------------------------------------------------------------
-
-
-class Look(NamedTuple):
-    context: Vector
-    weights: Vector
-    state: Any
-
-
-class Attention:
-    """One mechanism over one sentence; ``state`` is whatever it remembers of the steps before."""
-
-    def __init__(self, numbers: Numbers) -> None:
-        self.numbers = numbers
-
-    def start(self, values: list[Vector]) -> Any:
-        return None
-
-    def look(self, query: Vector, values: list[Vector], state: Any) -> Look:
-        raise NotImplementedError
-
-
-class ScoreThenSoftmax(Attention):
-    """a_ij = exp(e_ij) / sum_k exp(e_ik), c_i = sum_j a_ij h_j (Bahdanau et al. 2015, eq. 5 and 6)."""
-
-    def energy(self, query: Vector, value: Vector) -> float:
-        raise NotImplementedError
-
-    def look(self, query: Vector, values: list[Vector], state: Any) -> Look:
-        weights = softmax([self.energy(query, value) for value in values])
-        context = [fsum(a * value[k] for a, value in zip(weights, values, strict=True)) for k in range(len(values[0]))]
-        return Look(context, weights, state)
-
-
-class Bahdanau(ScoreThenSoftmax):
-    """e_ij = v . tanh(W s + U h_j + b)."""
-
-    def energy(self, query: Vector, value: Vector) -> float:
-        w, u = self.numbers["score.query_layer.weight"], self.numbers["score.key_layer.weight"]
-        hidden = tanh(plus(times(w, query), times(u, value), self.numbers["score.key_layer.bias"]))
-        return dot(self.numbers["score.energy_layer.weight"][0], hidden)
-
-
-class LuongDot(ScoreThenSoftmax):
-    """e_ij = s . h_j."""
-
-    def energy(self, query: Vector, value: Vector) -> float:
-        return dot(query, value)
-
-
-class LuongGeneral(ScoreThenSoftmax):
-    """e_ij = s . (W h_j), where W is what is learned over the square root of its rows."""
-
-    def energy(self, query: Vector, value: Vector) -> float:
-        return dot(query, times(self.numbers["score.key_layer.weight"], value)) / sqrt(len(query))
-
-
-class LuongConcat(ScoreThenSoftmax):
-    """e_ij = v . tanh(W [s; h_j]), with W in one piece as the paper has it."""
-
-    def energy(self, query: Vector, value: Vector) -> float:
-        halves = zip(self.numbers["score.query_layer.weight"], self.numbers["score.key_layer.weight"], strict=True)
-        w = [of_query + of_value for of_query, of_value in halves]
-        return dot(self.numbers["score.energy_layer.weight"][0], tanh(times(w, query + value)))
-
-
-class Nothing(Attention):
-    """The decoder never looks back (Sutskever et al. 2014)."""
-
-    def look(self, query: Vector, values: list[Vector], state: Any) -> Look:
-        return Look([], [0.0] * len(values), state)
-
-
-ATTENTIONS: dict[str, type[Attention]] = {
-    "none": Nothing,
-    "bahdanau": Bahdanau,
-    "luong-dot": LuongDot,
-    "luong-general": LuongGeneral,
-    "luong-concat": LuongConcat,
-}
-"""Every mechanism has its equations here; a test fails for one that has not."""
-
+from attention_references import Attention, attention_of
+from plain import Numbers, Vector, below, dot, log_softmax, mean, plus, sigmoid, tanh, times
 
 # --- recurrent layers --------------------------------------------------------------------------------
 
@@ -301,7 +174,7 @@ def translate_forced(
     embedded = embed(numbers["source_embedding.table.weight"], source)
     encoded = encode(below(numbers, "encoder"), embedded, residual=built.encoder_residual)
     own = below(numbers, "decoder")
-    attention = ATTENTIONS[built.attention](below(own, "attention"))
+    attention = attention_of(built.attention, below(own, "attention"))
     decoder = DECODERS[built.wiring](own, attention, residual=built.decoder_residual)
     recurrent = [value for name, value in own.items() if name.endswith("weight_hh_l0")]
     hidden, cell = bridge(

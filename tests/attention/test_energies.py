@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
+import attention_references
 import pytest
-import references
 import torch
-from building import LENGTHS, NAMES, assert_same, mask_of, normal, numbers, sizes_of, small_attention
+from building import LENGTHS, assert_same, mask_of, normal, numbers, sizes_of, small_attention
+from plain import softmax
+from specs import NAMES, parse
 
-from seq2seq_attn.attention import Score, attention_class
-from seq2seq_attn.attention.base import ScoredAttention
+from seq2seq_attn.attention import Score, find_attention
 from seq2seq_attn.attention.normalizers import Softmax
+from seq2seq_attn.attention.scored import ScoredAttention
 
-SCORES = [name for name in NAMES if issubclass(attention_class(name), Score)]
+SCORES = [name for name in NAMES if parse(name).score == name and issubclass(find_attention(name).cls, Score)]
 ONE_ROW = torch.tensor([[True, True]])
 
 
@@ -28,10 +30,13 @@ def test_every_energy_is_that_of_the_equation(name):
     score, sizes = score_of(name), sizes_of(name)
     values, queries = normal(2, 5, sizes.value, seed=2), normal(2, 3, sizes.query, seed=3)
     energies = score(queries, score.project(values))
-    reference = references.ATTENTIONS[name]({f"score.{key}": value for key, value in numbers(score).items()})
-    assert isinstance(reference, references.ScoreThenSoftmax)
+    reference = attention_references.SCORES[name](numbers(score))
+    nothing = [0.0] * reference.key_size(sizes.value)
     for row in range(2):
-        wanted = [[reference.energy(q, v) for v in values[row].tolist()] for q in queries[row].tolist()]
+        wanted = [
+            [reference.energy(q, v, j, nothing) for j, v in enumerate(values[row].tolist())]
+            for q in queries[row].tolist()
+        ]
         assert_same(energies[row], wanted)
 
 
@@ -45,7 +50,7 @@ def test_gradients_of_energies(name):
 
 @pytest.mark.parametrize("name", SCORES)
 def test_a_score_says_where_it_comes_from(name):
-    cls = attention_class(name)
+    cls = find_attention(name)
     assert cls.paper
     assert cls.summary
 
@@ -71,7 +76,7 @@ def test_every_weight_is_that_of_plain_python():
     weights = Softmax()(energies, mask)
     for row, length in enumerate(LENGTHS):
         for step in range(3):
-            assert_same(weights[row, step, :length], references.softmax(energies[row, step, :length].tolist()))
+            assert_same(weights[row, step, :length], softmax(energies[row, step, :length].tolist()))
             assert (weights[row, step, length:] == 0).all()
 
 

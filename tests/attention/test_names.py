@@ -8,21 +8,23 @@ from types import ModuleType
 
 import pytest
 import torch
-from building import NAMES, Case, assert_same, normal, sentences, small_model, wirings_of
+from building import Case, assert_same, normal, sentences, small_model, wirings_of
+from specs import NAMES
 from torch import Tensor
 
-import seq2seq_attn.attention as attention_package
 from seq2seq_attn.attention import (
     Attended,
     Attention,
+    AttentionParts,
     AttentionState,
     Memory,
     Score,
-    attention_class,
     attention_names,
     build_attention,
+    find_attention,
     register_attention,
 )
+from seq2seq_attn.attention import mechanisms as attention_package
 from seq2seq_attn.errors import ConfigError
 
 SIZES = {"query_size": 5, "value_size": 7, "hidden_size": 3}
@@ -94,7 +96,7 @@ def test_an_unknown_name_names_the_nearest(wrong, nearest):
 
 
 def test_a_name_like_no_other_gets_the_list_alone():
-    message = message_of(attention_class, "qqqq")
+    message = message_of(find_attention, "qqqq")
     assert "did you mean" not in message
     assert all(name in message for name in NAMES)
 
@@ -103,7 +105,7 @@ def test_a_name_like_no_other_gets_the_list_alone():
     ("part", "wrong", "nearest"), [("normalize", "sofmax", "softmax"), ("window", "globl", "global")]
 )
 def test_unknown_parts_name_their_key_and_the_nearest(part, wrong, nearest):
-    message = message_of(build_attention, "luong-general", **SIZES, **{part: wrong})
+    message = message_of(build_attention, "luong-general", AttentionParts(**{part: wrong}), **SIZES)
     assert message.startswith(f"model.attention.{part}: no {wrong!r}; did you mean {nearest!r}?")
 
 
@@ -128,7 +130,10 @@ def test_what_is_no_mechanism_cannot_be_registered(cls):
 
 def test_a_taken_name_says_by_whom_and_twice_the_same_is_fine():
     message = message_of(register_attention, "bahdanau", Uniform)
-    assert message == "attention 'bahdanau' is already seq2seq_attn.attention.scores.BahdanauScore; choose another name"
+    assert (
+        message
+        == "attention 'bahdanau' is already seq2seq_attn.attention.scores.additive.BahdanauScore; choose another name"
+    )
     register_attention("uniform", Uniform)
     register_attention("uniform", Uniform)
     assert attention_names() == [*NAMES, "uniform"]
@@ -184,7 +189,7 @@ def test_a_whole_mechanism_is_made_with_the_same_three_sizes():
 def test_another_package_offers_a_mechanism_without_being_imported_first(installed):
     installed("from-afar", "another_package:Uniform")
     assert attention_names() == [*NAMES, "from-afar"]
-    assert attention_class("from-afar") is Uniform
+    assert find_attention("from-afar").cls is Uniform
     weights = build_attention("from-afar", **SIZES)
     memory = weights.memorize(normal(2, 3, 7), torch.ones(2, 3, dtype=torch.bool))
     assert_same(weights(normal(2, 1, 5), memory, ()).weights, torch.full((2, 1, 3), 1 / 3).double(), 1e-7)
@@ -195,16 +200,16 @@ def test_an_entry_point_that_fails_to_import_is_one_clear_error(installed, value
     (tmp_path / "broken_package.py").write_text("raise RuntimeError('needs a licence')\n")
     monkeypatch.syspath_prepend(tmp_path)
     installed("from-afar", value)
-    message = message_of(attention_class, "from-afar")
+    message = message_of(find_attention, "from-afar")
     assert message.startswith(f"model.attention: 'from-afar' is offered by {value}, which fails to import: ")
 
 
 def test_an_entry_point_that_is_no_mechanism(installed):
     installed("from-afar", "another_package:number")
-    assert "'from-afar': 7 is no subclass of" in message_of(attention_class, "from-afar")
+    assert "'from-afar': 7 is no subclass of" in message_of(find_attention, "from-afar")
 
 
 def test_a_built_in_name_wins_over_a_package(installed):
     installed("bahdanau", "another_package:Uniform")
     assert attention_names() == NAMES
-    assert attention_class("bahdanau") is not Uniform
+    assert find_attention("bahdanau").cls is not Uniform

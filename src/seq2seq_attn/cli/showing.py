@@ -51,9 +51,9 @@ def info(run: RunFolder, json_output: Json = False) -> None:
 
 def attentions(json_output: Json = False) -> None:
     """List the attention mechanisms, one line each with its paper."""
-    from seq2seq_attn.attention import attention_class, attention_names
+    from seq2seq_attn.attention import attention_names, find_attention
 
-    found = [(name, attention_class(name)) for name in attention_names()]
+    found = [(name, find_attention(name)) for name in attention_names()]
     if json_output:
         rows = [{"name": name, "summary": cls.summary, "wiring": cls.wiring, "paper": cls.paper} for name, cls in found]
         typer.echo(json.dumps(rows, ensure_ascii=False))

@@ -12,7 +12,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seq2seq_attn.config.corpora import CorpusConfig, JsonlCorpus, ParquetCorpus, TextCorpus, TsvCorpus
-from seq2seq_attn.config.model import AttentionConfig, DecoderConfig, DropoutConfig, EncoderConfig, ModelConfig
+from seq2seq_attn.config.model import (
+    AttentionConfig,
+    DecoderConfig,
+    DropoutConfig,
+    EncoderConfig,
+    ModelConfig,
+    TransformerConfig,
+)
 from seq2seq_attn.config.training import OptimizerConfig, ScheduleConfig, TrainingConfig
 from seq2seq_attn.config.types import (
     Count,
@@ -45,6 +52,7 @@ __all__ = [
     "TextCorpus",
     "TokenizerConfig",
     "TrainingConfig",
+    "TransformerConfig",
     "TsvCorpus",
 ]
 
@@ -133,4 +141,9 @@ class Config(Section):
             yield (
                 "model.tie_embeddings",
                 "'all' needs one vocabulary for both languages; set tokenizer.shared to true, or use 'target'",
+            )
+        if self.model.copying and not self.tokenizer.shared:
+            yield (
+                "model.copying",
+                "a source token can be copied only where it is a target token too; set tokenizer.shared to true",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from seq2seq_attn.attention import Attention, attention_class, build_attention
+from seq2seq_attn.attention import Attention, AttentionParts, build_attention, find_attention
 from seq2seq_attn.config.schema import AttentionConfig, ModelConfig
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.rnn import RNNSeq2Seq
@@ -79,13 +79,12 @@ def _build_decoder(config: ModelConfig, *, value_size: int) -> Decoder:
     parts = _attention_parts(config)
     attention: Attention = build_attention(
         parts.score,
-        normalize=parts.normalize,
-        window=parts.window,
+        AttentionParts(**parts.model_dump(exclude={"score", "hidden_size"})),
         query_size=size,
         value_size=value_size,
         hidden_size=parts.hidden_size or size,
     )
-    wiring = config.decoder.wiring or attention_class(parts.score).wiring
+    wiring = config.decoder.wiring or find_attention(parts.score).wiring
     # an output layer that shares the embeddings reads vectors of their size
     attentional_size = size if config.tie_embeddings == "none" else config.embedding_size
     if wiring == "bahdanau":

@@ -1,53 +1,14 @@
-"""The scores: how relevant is a key to a query?  One class per paper's equation."""
+"""Multiplicative scores: dot products of query and key."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seq2seq_attn.attention.base import Score, Wiring
+from seq2seq_attn.attention.scores.base import Score
 from seq2seq_attn.errors import ConfigError
-
-
-class AdditiveScore(Score):
-    r"""The part that Bahdanau's and Luong's additive scores share, :math:`v^\top \tanh(W s + U h_j + b)`."""
-
-    has_bias: ClassVar[bool] = False
-
-    def __init__(self, *, query_size: int, value_size: int, hidden_size: int) -> None:
-        super().__init__(query_size=query_size, value_size=value_size, hidden_size=hidden_size)
-        self.query_layer = nn.Linear(query_size, hidden_size, bias=False)
-        self.key_layer = nn.Linear(value_size, hidden_size, bias=self.has_bias)
-        self.energy_layer = nn.Linear(hidden_size, 1, bias=False)
-
-    def project(self, values: Float[Tensor, "batch source_len value"]) -> Float[Tensor, "batch source_len key"]:
-        """Compute :math:`U h_j + b`, which no query changes."""
-        return self.key_layer(values)
-
-    def forward(
-        self,
-        query: Float[Tensor, "batch target_len query"],
-        keys: Float[Tensor, "batch source_len key"],
-    ) -> Float[Tensor, "batch target_len source_len"]:
-        """Return the energies."""
-        hidden = torch.tanh(self.query_layer(query).unsqueeze(2) + keys.unsqueeze(1))
-        return self.energy_layer(hidden).squeeze(-1)
-
-
-class BahdanauScore(AdditiveScore):
-    r"""Additive energies, :math:`e_{ij} = v^\top \tanh(W s_{i-1} + U h_j)`.
-
-    Bahdanau, Cho and Bengio (2015), appendix A.1.2, https://arxiv.org/abs/1409.0473.
-    There is one bias, under the tanh, which the equation does not show.
-    """
-
-    paper: ClassVar[str] = "Bahdanau et al. 2015, A.1.2"
-    summary: ClassVar[str] = "additive: a small network compares state and position"
-    wiring: ClassVar[Wiring] = "bahdanau"
-    has_bias: ClassVar[bool] = True
 
 
 class LuongDotScore(Score):
@@ -80,6 +41,28 @@ class LuongDotScore(Score):
         return query @ keys.mT
 
 
+class LuongScaledDotScore(LuongDotScore):
+    r"""Scaled dot product, :math:`e_{ij} = s_i^\top h_j / \sqrt{size}`: no parameters.
+
+    Vaswani et al. (2017), equation 1, https://arxiv.org/abs/1706.03762. A dot product of many features
+    has a large variance, and softmax of large energies has hardly any gradient.
+
+    Raises:
+        ConfigError: if ``query_size`` and ``value_size`` differ.
+    """
+
+    paper: ClassVar[str] = "Vaswani et al. 2017, eq. 1"
+    summary: ClassVar[str] = "dot product over the square root of its size; sizes as luong-dot"
+
+    def forward(
+        self,
+        query: Float[Tensor, "batch target_len query"],
+        keys: Float[Tensor, "batch source_len key"],
+    ) -> Float[Tensor, "batch target_len source_len"]:
+        """Return the energies."""
+        return super().forward(query * self.query_size**-0.5, keys)
+
+
 class LuongGeneralScore(Score):
     r"""Luong's "general" energies, :math:`e_{ij} = s_i^\top W h_j`.
 
@@ -110,15 +93,3 @@ class LuongGeneralScore(Score):
     ) -> Float[Tensor, "batch target_len source_len"]:
         """Return the energies."""
         return query @ keys.mT
-
-
-class LuongConcatScore(AdditiveScore):
-    r"""Luong's "concat" energies, :math:`e_{ij} = v^\top \tanh(W [s_i; h_j])`.
-
-    Luong, Pham and Manning (2015), equation 8, https://arxiv.org/abs/1508.04025.
-    The product :math:`W [s; h]` is computed as :math:`W_s s + W_h h`, the second part
-    once per source sentence. Unlike Bahdanau's score it has no bias.
-    """
-
-    paper: ClassVar[str] = "Luong et al. 2015, eq. 8"
-    summary: ClassVar[str] = "concatenation: additive, in Luong's order of update and attend"

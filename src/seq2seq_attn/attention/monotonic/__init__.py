@@ -1,0 +1,29 @@
+"""Monotonic attention: over the source from left to right, and never back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from seq2seq_attn.attention.history.base import History
+from seq2seq_attn.attention.scored import ScoredAttention
+from seq2seq_attn.attention.scores.base import Score
+
+
+class MonotonicClass(Protocol):
+    """How a monotonic attention is made."""
+
+    def __call__(
+        self,
+        score: Score,
+        histories: Sequence[History],
+        *,
+        new_score: Callable[[], Score],
+        chunk_size: int | None,
+    ) -> ScoredAttention:
+        """Make it from its parts; ``new_score`` gives further scores of the same kind."""
+        ...
+
+
+MONOTONIC: dict[str, MonotonicClass] = {}
+"""Names that ``model.attention.monotonic`` may say, besides ``none``."""

@@ -15,6 +15,7 @@ class Forced(NamedTuple):
 
     features: Float[Tensor, "batch target_len features"]  # what the output layer reads
     weights: Float[Tensor, "batch target_len source_len"]
+    generate: Float[Tensor, "batch target_len"] | None = None  # probability of not copying; None: never copied
 
 
 class ModelStep(NamedTuple):

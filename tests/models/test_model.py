@@ -23,7 +23,7 @@ from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.rnn import RNNSeq2Seq
-from seq2seq_attn.training.updater import batch_loss
+from seq2seq_attn.training.losses import batch_loss
 
 BATCH = sentences()
 DEEP = {

@@ -13,7 +13,8 @@ from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision
-from seq2seq_attn.training.updater import StepResult, Updater, batch_loss
+from seq2seq_attn.training.losses import batch_loss
+from seq2seq_attn.training.updater import StepResult, Updater
 
 SOURCES, TARGETS = 17, 19
 CPU = torch.device("cpu")

@@ -15,7 +15,7 @@ from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.evaluation.metrics import score_corpus
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
-from seq2seq_attn.training.updater import batch_loss
+from seq2seq_attn.training.losses import batch_loss
 from seq2seq_attn.translator import Translator
 
 BATCH_TOKENS = 4096

@@ -1,20 +1,17 @@
-"""From the configuration's model section to a model; no other file sees both."""
+"""From the configuration's model section to a model; only this and its ``build_*`` neighbors see both."""
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Callable
 
-from seq2seq_attn.attention import Attention, AttentionParts, build_attention, find_attention
-from seq2seq_attn.config.schema import AttentionConfig, ModelConfig
+from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.models.base import Seq2Seq
-from seq2seq_attn.models.rnn import RNNSeq2Seq
-from seq2seq_attn.nn.bridge import Bridge
-from seq2seq_attn.nn.decoder import BahdanauDecoder, Decoder, LuongDecoder
-from seq2seq_attn.nn.dropout import SequenceDropout
-from seq2seq_attn.nn.embeddings import TokenEmbedding
-from seq2seq_attn.nn.encoder import LSTMEncoder
-from seq2seq_attn.nn.initialize import initialize_output
-from seq2seq_attn.nn.lstm import LSTMStack
+from seq2seq_attn.models.build_rnn import build_rnn
+from seq2seq_attn.models.ends import Embeddings, build_embeddings
+
+ARCHITECTURES: dict[str, Callable[[ModelConfig, Embeddings], Seq2Seq]] = {
+    "rnn": build_rnn,
+}
 
 
 def build_model(config: ModelConfig, *, source_vocabulary: int, target_vocabulary: int, padding: int) -> Seq2Seq:
@@ -29,82 +26,7 @@ def build_model(config: ModelConfig, *, source_vocabulary: int, target_vocabular
     Raises:
         ConfigError: if the attention is unknown or its sizes do not fit.
     """
-    source_embedding = TokenEmbedding(source_vocabulary, config.embedding_size, padding=padding)
-    target_embedding = source_embedding
-    if config.tie_embeddings != "all":
-        target_embedding = TokenEmbedding(target_vocabulary, config.embedding_size, padding=padding)
-    encoder = LSTMEncoder(
-        input_size=config.embedding_size,
-        hidden_size=config.encoder.hidden_size,
-        num_layers=config.encoder.layers,
-        bidirectional=config.encoder.bidirectional,
-        residual=config.encoder.residual,
-        dropout=_dropout(config, config.dropout.state),
+    embeddings = build_embeddings(
+        config, source_vocabulary=source_vocabulary, target_vocabulary=target_vocabulary, padding=padding
     )
-    bridge = Bridge(
-        config.bridge,
-        value_size=encoder.output_size,
-        hidden_size=config.decoder.hidden_size,
-        num_layers=config.decoder.layers,
-    )
-    decoder = _build_decoder(config, value_size=encoder.output_size)
-    output = nn.Linear(decoder.attentional_size, target_vocabulary)
-    initialize_output(output)
-    if config.tie_embeddings != "none":
-        output.weight = target_embedding.table.weight
-    return RNNSeq2Seq(
-        source_embedding=source_embedding,
-        target_embedding=target_embedding,
-        encoder=encoder,
-        bridge=bridge,
-        decoder=decoder,
-        output=output,
-        embedding_dropout=_dropout(config, config.dropout.embedding),
-        output_dropout=_dropout(config, config.dropout.output),
-    )
-
-
-def _dropout(config: ModelConfig, probability: float) -> SequenceDropout:
-    return SequenceDropout(probability, variational=config.dropout.variational)
-
-
-def _attention_parts(config: ModelConfig) -> AttentionConfig:
-    """Write a name alone out as its parts."""
-    attention = config.attention
-    return attention if isinstance(attention, AttentionConfig) else AttentionConfig(score=attention)
-
-
-def _build_decoder(config: ModelConfig, *, value_size: int) -> Decoder:
-    size = config.decoder.hidden_size
-    parts = _attention_parts(config)
-    attention: Attention = build_attention(
-        parts.score,
-        AttentionParts(**parts.model_dump(exclude={"score", "hidden_size"})),
-        query_size=size,
-        value_size=value_size,
-        hidden_size=parts.hidden_size or size,
-    )
-    wiring = config.decoder.wiring or find_attention(parts.score).wiring
-    # an output layer that shares the embeddings reads vectors of their size
-    attentional_size = size if config.tie_embeddings == "none" else config.embedding_size
-    if wiring == "bahdanau":
-        fed_size = attention.context_size
-    else:
-        fed_size = attentional_size if config.decoder.input_feeding else 0
-    stack = LSTMStack(
-        known_size=config.embedding_size,
-        fed_size=fed_size,
-        hidden_size=size,
-        num_layers=config.decoder.layers,
-        residual=config.decoder.residual,
-        dropout=_dropout(config, config.dropout.state),
-    )
-    if wiring == "bahdanau":
-        return BahdanauDecoder(
-            attention=attention,
-            stack=stack,
-            attentional_size=attentional_size,
-            state_size=size,
-            embedding_size=config.embedding_size,
-        )
-    return LuongDecoder(attention=attention, stack=stack, attentional_size=attentional_size, state_size=size)
+    return ARCHITECTURES[config.architecture](config, embeddings)

@@ -6,8 +6,10 @@ built from such sizes gets the first of ``OTHER_SIZES`` that it takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pytest
 import references
 import torch
 from specs import COMBINATIONS, NAMES, given, written
@@ -72,6 +74,13 @@ class Case(NamedTuple):
 
 def wirings_of(name: str) -> list[Case]:
     return [Case(name, "luong", True), Case(name, "luong", False), Case(name, "bahdanau", True)]
+
+
+def message_of_config_error(call: Callable[[], object]) -> str:
+    """What the user is told."""
+    with pytest.raises(ConfigError) as caught:
+        call()
+    return str(caught.value)
 
 
 def papers_wiring(name: str) -> Case:

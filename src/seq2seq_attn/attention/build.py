@@ -50,21 +50,25 @@ def build_attention(
     _check_together(parts, mechanism.cls, score)
     heads = parts.heads or 1
     if heads == 1:
-        return _scored(mechanism.cls, parts, query_size, value_size, hidden_size)
+        return _scored(mechanism.cls, parts, query_size, value_size, value_size, hidden_size)
     for what, size in (("the hidden size", hidden_size), ("the size of encoder states", value_size)):
         if size % heads:
             _refuse("heads", f"{heads} heads do not divide {what}, {size}")
-    inner = _scored(mechanism.cls, parts, hidden_size // heads, value_size // heads, hidden_size // heads)
+    size = hidden_size // heads
+    inner = _scored(mechanism.cls, parts, size, size, value_size // heads, size)
     return MultiHeadAttention(inner, heads=heads, query_size=query_size, value_size=value_size)
 
 
 def _scored(
-    cls: type[Score], parts: AttentionParts, query_size: int, value_size: int, hidden_size: int
+    cls: type[Score], parts: AttentionParts, query_size: int, compared_size: int, value_size: int, hidden_size: int
 ) -> ScoredAttention:
-    """Make a mechanism with one head from parts that are all there and go together."""
+    """Make a mechanism with one head from parts that are all there and go together.
+
+    ``compared_size`` is that of what keys are made from; a head averages values of another size.
+    """
 
     def new_score() -> Score:
-        return cls(query_size=query_size, value_size=value_size, hidden_size=hidden_size)
+        return cls(query_size=query_size, value_size=compared_size, hidden_size=hidden_size)
 
     score = new_score()
     histories: list[History] = []

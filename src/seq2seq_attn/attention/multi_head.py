@@ -22,7 +22,8 @@ class MultiHeadAttention(Attention):
     can do (windows, coverage, sparse weights, monotonic steps) every head does by itself.
 
     Args:
-        inner: the mechanism of one head, for queries and values of its size.
+        inner: the mechanism of one head; compares queries and keys of one size, the head's share of the
+            hidden size.
         heads: how many.
         query_size: features of the decoder state.
         value_size: features of an encoder state.
@@ -35,7 +36,7 @@ class MultiHeadAttention(Attention):
         self.recurrent = inner.recurrent
         self.sums_to_one = inner.sums_to_one
         self.query_layer = nn.Linear(query_size, heads * inner.query_size, bias=False)
-        self.key_layer = nn.Linear(value_size, value_size, bias=False)
+        self.key_layer = nn.Linear(value_size, heads * inner.query_size, bias=False)
         self.value_layer = nn.Linear(value_size, value_size, bias=False)
 
     def memorize(

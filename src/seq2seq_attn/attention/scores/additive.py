@@ -34,7 +34,9 @@ class AdditiveScore(Score):
         keys: Float[Tensor, "batch source_len key"],
     ) -> Float[Tensor, "batch target_len source_len"]:
         """Return the energies."""
-        hidden = torch.tanh(self.query_layer(query).unsqueeze(2) + keys.unsqueeze(1))
+        # (batch, target_len, source_len, hidden), by far the largest tensor of this score: in place, so that
+        # there is one of it and not two
+        hidden = (self.query_layer(query).unsqueeze(2) + keys.unsqueeze(1)).tanh_()
         return F.linear(hidden, self.energy_weight).squeeze(-1)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +24,19 @@ class ModelStep(NamedTuple):
     log_probs: Float[Tensor, "rows vocabulary"]
     weights: Float[Tensor, "rows source_len"]
     state: Any
+
+
+AttentionPart = Literal["encoder", "decoder", "cross"]
+"""Who looks at whom: source at source, target at target, or target at source."""
+
+
+class AttentionMap(NamedTuple):
+    """Where one head of one layer looked."""
+
+    part: AttentionPart
+    layer: int  # counted from 1, the lowest
+    head: int  # counted from 1; 0: the mean of all heads, or the only one
+    weights: Float[Tensor, "batch query_len key_len"]
 
 
 class Seq2Seq(nn.Module, ABC):
@@ -57,6 +70,19 @@ class Seq2Seq(nn.Module, ABC):
     @abstractmethod
     def step(self, tokens: Int[Tensor, " rows"], state: Any) -> ModelStep:
         """Read one target token per row and return the distribution of the next."""
+
+    def attention_maps(
+        self,
+        source: Int[Tensor, "batch source_len"],
+        source_lengths: Int[Tensor, " batch"],
+        target_in: Int[Tensor, "batch target_len"],
+    ) -> list[AttentionMap]:
+        """Return all weights over a given target, as they are to be shown; see :meth:`forward`.
+
+        Row t of a map from the target holds where the model looked to predict the token behind ``target_in[t]``.
+        """
+        forced = self(source, source_lengths, target_in)
+        return [AttentionMap("cross", 1, 0, forced.weights)]
 
     def log_probs(self, features: Float[Tensor, "*axes features"]) -> Float[Tensor, "*axes vocabulary"]:
         """Return log-probabilities over the target vocabulary, float32 at least."""

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build_rnn import build_rnn
+from seq2seq_attn.models.build_transformer import build_transformer
 from seq2seq_attn.models.ends import Embeddings, build_embeddings
 
 ARCHITECTURES: dict[str, Callable[[ModelConfig, Embeddings], Seq2Seq]] = {
     "rnn": build_rnn,
+    "transformer": build_transformer,
 }
 
 

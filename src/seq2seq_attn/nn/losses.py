@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -45,10 +46,50 @@ def output_loss(
         targets: the right tokens.
         smoothing: share of probability given to all tokens alike, 0 to 1.
     """
-    device = features.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
-    smoothed, likelihood = _OutputLoss.apply(features, weight, bias, targets, smoothing, dtype)  # type: ignore[no-untyped-call]
+    low = features.to(product_dtype(features))
+    smoothed, likelihood = _OutputLoss.apply(low, weight, bias, targets, smoothing)  # type: ignore[no-untyped-call]
     return Loss(smoothed, likelihood)
+
+
+def product_dtype(features: Float[Tensor, "*axes features"]) -> torch.dtype:
+    """Return the precision in which the output layer multiplies: autocast's where that is on."""
+    device = features.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
+
+
+class Projection:
+    """The output layer on its way through a loss: gives logits in pieces and takes their gradients back.
+
+    Products are in the precision of ``features``, everything else in float32 at least.
+    """
+
+    def __init__(self, features: Tensor, weight: Tensor, bias: Tensor, *, needs_gradient: bool) -> None:
+        dtype = features.dtype
+        self.exact = torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
+        self._features, self._weight, self._bias = features, weight.to(dtype), bias.to(self.exact)
+        self._bias_dtype = bias.dtype
+        if needs_gradient:
+            self._features_grad = torch.empty_like(features)
+            self._weight_grad = torch.zeros_like(weight)
+            self._bias_grad = torch.zeros_like(self._bias)
+
+    def pieces(self) -> Iterator[tuple[slice, Float[Tensor, "piece vocabulary"]]]:
+        """Go through the tokens; the logits are the caller's to overwrite."""
+        rows = max(1, CHUNK // self._weight.shape[0])
+        for begin in range(0, self._features.shape[0], rows):
+            piece = slice(begin, begin + rows)
+            yield piece, F.linear(self._features[piece], self._weight).to(self.exact).add_(self._bias)
+
+    def descend(self, piece: slice, gradient: Float[Tensor, "piece vocabulary"]) -> None:
+        """Take the gradient of the logits of ``piece``."""
+        self._bias_grad += gradient.sum(0)
+        low_gradient = gradient.to(self._features.dtype)
+        self._features_grad[piece] = low_gradient @ self._weight
+        self._weight_grad += low_gradient.T @ self._features[piece]
+
+    def gradients(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return those of features, weight and bias."""
+        return self._features_grad, self._weight_grad, self._bias_grad.to(self._bias_dtype)
 
 
 class _OutputLoss(torch.autograd.Function):
@@ -56,28 +97,14 @@ class _OutputLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        features: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        targets: Tensor,
-        smoothing: float,
-        dtype: torch.dtype,
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
-        needs_gradient = any(ctx.needs_input_grad[:3])
-        vocabulary = weight.shape[0]
-        exact = torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
-        low_features, low_weight, exact_bias = features.to(dtype), weight.to(dtype), bias.to(exact)
-        smoothed = torch.zeros((), dtype=exact, device=features.device)
-        likelihood = torch.zeros_like(smoothed)
-        features_grad = torch.empty_like(low_features) if needs_gradient else None
-        weight_grad = torch.zeros_like(weight) if needs_gradient else None
-        bias_grad = torch.zeros_like(exact_bias) if needs_gradient else None
-        rows = max(1, CHUNK // vocabulary)
+        needs_gradient = any(ctx.needs_input_grad)
         with torch.autocast(features.device.type, enabled=False):
-            for begin in range(0, features.shape[0], rows):
-                piece = slice(begin, begin + rows)
-                logits = F.linear(low_features[piece], low_weight).to(exact).add_(exact_bias)
+            projection = Projection(features, weight, bias, needs_gradient=needs_gradient)
+            smoothed = torch.zeros((), dtype=projection.exact, device=features.device)
+            likelihood = torch.zeros_like(smoothed)
+            for piece, logits in projection.pieces():
                 right = targets[piece].unsqueeze(1)
                 normalizer = torch.logsumexp(logits, dim=1)
                 surprise = normalizer - logits.gather(1, right).squeeze(1)
@@ -85,30 +112,17 @@ class _OutputLoss(torch.autograd.Function):
                 smoothed += (1 - smoothing) * surprise.sum()
                 if smoothing:
                     smoothed += smoothing * (normalizer - logits.mean(1)).sum()
-                if features_grad is None or weight_grad is None or bias_grad is None:
+                if not needs_gradient:
                     continue
-                gradient = logits.sub_(normalizer.unsqueeze(1)).exp_().sub_(smoothing / vocabulary)
-                gradient.scatter_add_(1, right, torch.full_like(right, smoothing - 1, dtype=exact))
-                bias_grad += gradient.sum(0)
-                low_gradient = gradient.to(dtype)
-                features_grad[piece] = low_gradient @ low_weight
-                weight_grad += low_gradient.T @ low_features[piece]
+                gradient = logits.sub_(normalizer.unsqueeze(1)).exp_().sub_(smoothing / weight.shape[0])
+                gradient.scatter_add_(1, right, torch.full_like(right, smoothing - 1, dtype=projection.exact))
+                projection.descend(piece, gradient)
         if needs_gradient:
-            assert features_grad is not None and weight_grad is not None  # noqa: PT018
-            assert bias_grad is not None
-            ctx.save_for_backward(features_grad.to(features.dtype), weight_grad, bias_grad.to(bias.dtype))
+            ctx.save_for_backward(*projection.gradients())
         ctx.mark_non_differentiable(likelihood)
         return smoothed, likelihood
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        features_grad, weight_grad, bias_grad = ctx.saved_tensors
-        return (
-            features_grad * gradient.to(features_grad.dtype),
-            weight_grad * gradient.to(weight_grad.dtype),
-            bias_grad * gradient.to(bias_grad.dtype),
-            None,
-            None,
-            None,
-        )
+        return (*(part * gradient.to(part.dtype) for part in ctx.saved_tensors), None, None)

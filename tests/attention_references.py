@@ -6,10 +6,11 @@ in the tables at the end; a part that is missing there fails a test.
 
 from __future__ import annotations
 
-from math import fsum, sqrt
+from collections.abc import Callable
+from math import exp, fsum, prod, sqrt
 from typing import Any, NamedTuple
 
-from plain import Numbers, Vector, below, dot, plus, softmax, tanh, times
+from plain import Numbers, Vector, below, dot, plus, sigmoid, softmax, tanh, times
 from specs import Spec, parse
 
 # --- scores ------------------------------------------------------------------------------------------
@@ -88,11 +89,43 @@ class LuongConcat(Score):
         return dot(self.numbers["energy_layer.weight"][0], tanh(plus(times(w, query + value), extra)))
 
 
+class LuongLocation(Score):
+    """e_ij = w_j . s, where w_j is the j-th row of W; the value is not looked at."""
+
+    def key_size(self, value_size: int) -> int:
+        return 0
+
+    def energy(self, query: Vector, value: Vector, position: int, extra: Vector) -> float:
+        return dot(self.numbers["position_layer.weight"][position], query)
+
+
 # --- normalizers -------------------------------------------------------------------------------------
 
 
 def softmax_of(energies: Vector) -> Vector:
     return softmax(energies)
+
+
+def where_the_weights_sum_to_one(weights_at: Callable[[float], Vector], low: float, high: float) -> Vector:
+    """Halve the interval of the threshold until no number lies inside; the sum of weights falls as it rises."""
+    while low < (middle := (low + high) / 2) < high:
+        if fsum(weights_at(middle)) >= 1:
+            low = middle
+        else:
+            high = middle
+    return weights_at(low)
+
+
+def sparsemax_of(energies: Vector) -> Vector:
+    """a_j = max(e_j - t, 0), t by bisection: at max e - 1 the largest alone has all the weight."""
+    most = max(energies)
+    return where_the_weights_sum_to_one(lambda t: [max(e - t, 0.0) for e in energies], most - 1, most)
+
+
+def entmax15_of(energies: Vector) -> Vector:
+    """a_j = max(e_j / 2 - t, 0)^2, t by bisection."""
+    most = max(energies) / 2
+    return where_the_weights_sum_to_one(lambda t: [max(e / 2 - t, 0.0) ** 2 for e in energies], most - 1, most)
 
 
 # --- windows -----------------------------------------------------------------------------------------
@@ -119,6 +152,25 @@ class Window:
 class Global(Window):
     def see(self, query: Vector, length: int, step: int) -> Seen:
         return Seen([True] * length, [1.0] * length)
+
+
+class LocalMonotonic(Window):
+    """Positions t - D to t + D, those that exist; past the end of the sentence t stays on its last token."""
+
+    def see(self, query: Vector, length: int, step: int) -> Seen:
+        center = step if step < length else length - 1
+        window = range(center - self.size, center + self.size + 1)
+        return Seen([j in window for j in range(length)], [1.0] * length)
+
+
+class LocalPredictive(Window):
+    """p = (S - 1) sigmoid(v . tanh(W s)); positions p - D to p + D, times exp(-(j - p)^2 / 2 (D / 2)^2)."""
+
+    def see(self, query: Vector, length: int, step: int) -> Seen:
+        v, w = self.numbers["position_layer.weight"][0], self.numbers["hidden_layer.weight"]
+        p, deviation = (length - 1) * sigmoid(dot(v, tanh(times(w, query)))), self.size / 2
+        allowed = [p - self.size <= j <= p + self.size for j in range(length)]
+        return Seen(allowed, [exp(-((j - p) ** 2) / (2 * deviation**2)) for j in range(length)])
 
 
 # --- histories ---------------------------------------------------------------------------------------
@@ -157,6 +209,54 @@ class Location(History):
 
     def update(self, query: Vector, weights: Vector, values: list[Vector], state: Any) -> Any:
         return weights
+
+
+class SumOfWeights(History):
+    """c_ij = a_1j + ... + a_i-1,j, and w_c c_ij added to the key (See et al. 2017, eq. 10 and 11)."""
+
+    def start(self, values: list[Vector]) -> Any:
+        return []
+
+    def extra(self, values: list[Vector], state: Any) -> list[Vector]:
+        return [times(self.numbers["layer.weight"], [fsum(row[j] for row in state)]) for j in range(len(values))]
+
+    def update(self, query: Vector, weights: Vector, values: list[Vector], state: Any) -> Any:
+        return [*state, weights]
+
+
+class Fertility(SumOfWeights):
+    """c_ij = (a_1j + ... + a_i-1,j) / F_j with F_j = 2 sigmoid(U h_j) (Tu et al. 2016, 3.1)."""
+
+    def extra(self, values: list[Vector], state: Any) -> list[Vector]:
+        covered = []
+        for j, value in enumerate(values):
+            fertility = 2 * sigmoid(dot(self.numbers["fertility_layer.weight"][0], value))
+            covered.append(fsum(row[j] for row in state) / fertility)
+        return [times(self.numbers["layer.weight"], [c]) for c in covered]
+
+
+class Neural(History):
+    """c_ij = GRU(c_i-1,j; a_ij, h_j, s) for every position j (Tu et al. 2016, 3.2)."""
+
+    def start(self, values: list[Vector]) -> Any:
+        return [[0.0] * len(self.numbers["candidate_layer.weight"]) for _ in values]
+
+    def extra(self, values: list[Vector], state: Any) -> list[Vector]:
+        return [times(self.numbers["layer.weight"], unit) for unit in state]
+
+    def update(self, query: Vector, weights: Vector, values: list[Vector], state: Any) -> Any:
+        return [self.unit(*of_one, query) for of_one in zip(state, weights, values, strict=True)]
+
+    def unit(self, old: Vector, weight: float, value: Vector, query: Vector) -> Vector:
+        size, numbers = len(old), self.numbers
+        names = ("weight_layer.weight", "value_layer.weight", "query_layer.weight")
+        rows = [a + h + s for a, h, s in zip(*(numbers[name] for name in names), strict=True)]
+        inputs = plus(times(rows, [weight, *value, *query]), numbers["value_layer.bias"])
+        gates = plus(inputs[: 2 * size], times(numbers["gate_layer.weight"], old))
+        z, r = [sigmoid(x) for x in gates[:size]], [sigmoid(x) for x in gates[size:]]
+        reset = [a * b for a, b in zip(r, old, strict=True)]
+        new = tanh(plus(inputs[2 * size :], times(numbers["candidate_layer.weight"], reset)))
+        return [(1 - a) * b + a * c for a, b, c in zip(z, old, new, strict=True)]
 
 
 # --- put together ------------------------------------------------------------------------------------
@@ -240,6 +340,64 @@ class Composed(Attention):
         return [next(weights) if a else 0.0 for a in allowed], state
 
 
+class Monotonic(Composed):
+    """The probabilities of where it stops, or with ``hard`` where it does; the state is that of the step before."""
+
+    def __init__(self, numbers: Numbers, spec: Spec) -> None:
+        super().__init__(numbers, spec)
+        self.offset = numbers["offset"]
+        self.hard = False
+
+    def start_alignment(self, values: list[Vector]) -> Any:
+        return [1.0] + [0.0] * (len(values) - 1)
+
+    def align(
+        self, energies: Vector, query: Vector, values: list[Vector], allowed: list[bool], state: Any
+    ) -> tuple[Vector, Any]:
+        stop = [sigmoid(energy + self.offset) for energy in energies]
+        found = self.first(stop, state) if self.hard else self.expected(stop, state)
+        return found, found
+
+    def expected(self, stop: Vector, before: Vector) -> Vector:
+        """a_ij = p_ij sum_k<=j a_i-1,k prod_l=k..j-1 (1 - p_il) (Raffel et al. 2017, eq. 9)."""
+        found = []
+        for j in range(len(stop)):
+            ways = [before[k] * prod(1 - stop[m] for m in range(k, j)) for k in range(j + 1)]
+            found.append(stop[j] * fsum(ways))
+        return found
+
+    def first(self, stop: Vector, before: Vector) -> Vector:
+        """From where it stopped onwards, the first p_ij >= 1/2; nothing any more when it has run past the end."""
+        found = [0.0] * len(stop)
+        for j in range(before.index(1.0) if 1.0 in before else len(stop), len(stop)):
+            if stop[j] >= 0.5:
+                found[j] = 1.0
+                break
+        return found
+
+
+class Mocha(Monotonic):
+    """b_ij = sum_k=j..j+w-1 a_ik exp(u_ij) / sum_l=k-w+1..k exp(u_il) (Chiu and Raffel 2018)."""
+
+    def __init__(self, numbers: Numbers, spec: Spec) -> None:
+        super().__init__(numbers, spec)
+        self.inside = SCORES[spec.score](below(numbers, "chunk_score"))
+        self.width = spec.parts.chunk_size or 3
+
+    def align(
+        self, energies: Vector, query: Vector, values: list[Vector], allowed: list[bool], state: Any
+    ) -> tuple[Vector, Any]:
+        stopped, state = super().align(energies, query, values, allowed, state)
+        nothing = [0.0] * self.inside.key_size(len(values[0]))
+        u = [self.inside.energy(query, value, j, nothing) for j, value in enumerate(values)]
+        found = []
+        for j in range(len(u)):
+            ends = range(j, min(j + self.width, len(u)))
+            chunks = {k: range(max(k - self.width + 1, 0), k + 1) for k in ends}
+            found.append(fsum(stopped[k] * exp(u[j]) / fsum(exp(u[m]) for m in chunks[k]) for k in ends))
+        return found, state
+
+
 class MultiHead(Attention):
     """Each head attends with its own rows of the projections; contexts side by side, weights averaged."""
 
@@ -299,12 +457,17 @@ SCORES: dict[str, type[Score]] = {
     "luong-scaled-dot": LuongScaledDot,
     "luong-general": LuongGeneral,
     "luong-concat": LuongConcat,
+    "luong-location": LuongLocation,
 }
 
-NORMALIZERS = {"softmax": softmax_of}
+NORMALIZERS: dict[str, Callable[[Vector], Vector]] = {
+    "softmax": softmax_of,
+    "sparsemax": sparsemax_of,
+    "entmax-1.5": entmax15_of,
+}
 
-WINDOWS: dict[str, type[Window]] = {"global": Global}
+WINDOWS: dict[str, type[Window]] = {"global": Global, "local-m": LocalMonotonic, "local-p": LocalPredictive}
 
-COVERAGES: dict[str, type[History]] = {}
+COVERAGES: dict[str, type[History]] = {"sum": SumOfWeights, "fertility": Fertility, "neural": Neural}
 
-MONOTONIC: dict[str, type[Composed]] = {}
+MONOTONIC: dict[str, type[Composed]] = {"hard": Monotonic, "mocha": Mocha}

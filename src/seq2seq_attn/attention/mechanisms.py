@@ -15,6 +15,7 @@ from seq2seq_attn.attention.none import NoAttention
 from seq2seq_attn.attention.parts import AS_IN_THE_PAPER, AttentionParts
 from seq2seq_attn.attention.scores.additive import BahdanauNormedScore, BahdanauScore, LuongConcatScore
 from seq2seq_attn.attention.scores.base import Score
+from seq2seq_attn.attention.scores.location import LuongLocationScore
 from seq2seq_attn.attention.scores.multiplicative import LuongDotScore, LuongGeneralScore, LuongScaledDotScore
 from seq2seq_attn.errors import ConfigError, did_you_mean
 
@@ -54,6 +55,49 @@ _MECHANISMS: dict[str, Mechanism] = {
     "luong-scaled-dot": _plain(LuongScaledDotScore),
     "luong-general": _plain(LuongGeneralScore),
     "luong-concat": _plain(LuongConcatScore),
+    "luong-location": _plain(LuongLocationScore),
+    "luong-local-m": Mechanism(
+        LuongGeneralScore,
+        "Luong et al. 2015, 3.2",
+        "bilinear, in a window that moves on by one position at every step",
+        "luong",
+        AttentionParts(window="local-m"),
+    ),
+    "luong-local-p": Mechanism(
+        LuongGeneralScore,
+        "Luong et al. 2015, eq. 9 and 10",
+        "bilinear, in a window whose center the decoder predicts, with a Gaussian around it",
+        "luong",
+        AttentionParts(window="local-p"),
+    ),
+    "location-sensitive": Mechanism(
+        BahdanauScore,
+        "Chorowski et al. 2015, eq. 8 and 9",
+        "additive, told where the step before looked",
+        "bahdanau",
+        AttentionParts(location_sensitive=True),
+    ),
+    "bahdanau-coverage": Mechanism(
+        BahdanauScore,
+        "Tu et al. 2016; See et al. 2017, eq. 10 and 11",
+        "additive, told how much each position has been looked at so far",
+        "bahdanau",
+        AttentionParts(coverage="sum"),
+    ),
+    "hard-monotonic": Mechanism(
+        BahdanauNormedScore,
+        "Raffel et al. 2017, eq. 9 to 14",
+        "one position at a time, from left to right; for languages of one word order",
+        "bahdanau",
+        AttentionParts(monotonic="hard"),
+    ),
+    "mocha": Mechanism(
+        BahdanauNormedScore,
+        "Chiu and Raffel 2018, 2.3",
+        "a few positions at a time, from left to right",
+        "bahdanau",
+        AttentionParts(monotonic="mocha"),
+    ),
     "multi-head": Mechanism(
         LuongScaledDotScore,
         "Vaswani et al. 2017, 3.2.2; Chen et al. 2018",

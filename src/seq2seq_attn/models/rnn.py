@@ -23,10 +23,11 @@ class RNNState(NamedTuple):
 
     memory: Memory
     decoder: DecoderState
+    source: Int[Tensor, "batch source_len"]  # token ids, to copy
 
     def select(self, rows: Int[Tensor, " kept"]) -> RNNState:
         """Keep ``rows``, repeats allowed."""
-        return RNNState(self.memory.select(rows), self.decoder.select(rows))
+        return RNNState(self.memory.select(rows), self.decoder.select(rows), self.source.index_select(0, rows))
 
 
 class RNNSeq2Seq(Seq2Seq):
@@ -73,7 +74,7 @@ class RNNSeq2Seq(Seq2Seq):
         target_in: Int[Tensor, "batch target_len"],
     ) -> Forced:
         """Run the decoder over a given target (teacher forcing)."""
-        memory, decoder_state = self.start(source, source_lengths)
+        memory, decoder_state, _ = self.start(source, source_lengths)
         embedded = self.embedding_dropout(self.target_embedding(target_in))
         decoded = self.decoder(embedded, memory, decoder_state)
         return Forced(self.output_dropout(decoded.features), decoded.weights)
@@ -85,11 +86,11 @@ class RNNSeq2Seq(Seq2Seq):
         encoded = self.encoder(embedded, source_lengths, source_mask)
         memory = self.decoder.attention.memorize(encoded.states, source_mask)
         hidden, cell = self.bridge(encoded)
-        return RNNState(memory, self.decoder.start(LSTMState(hidden, cell), memory))
+        return RNNState(memory, self.decoder.start(LSTMState(hidden, cell), memory), source)
 
     def step(self, tokens: Int[Tensor, " rows"], state: RNNState) -> ModelStep:
         """Read one target token per row and return the distribution of the next."""
         embedded = self.target_embedding(tokens.unsqueeze(1))
         decoded = self.decoder(embedded, state.memory, state.decoder)
         log_probs = self.log_probs(decoded.features.squeeze(1))
-        return ModelStep(log_probs, decoded.weights.squeeze(1), RNNState(state.memory, decoded.state))
+        return ModelStep(log_probs, decoded.weights.squeeze(1), RNNState(state.memory, decoded.state, state.source))

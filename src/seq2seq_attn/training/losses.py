@@ -5,6 +5,7 @@ from __future__ import annotations
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Forced, Seq2Seq
 from seq2seq_attn.nn.losses import Loss, output_loss
+from seq2seq_attn.nn.pointer import Copying, pointer_loss
 
 
 def batch_loss(model: Seq2Seq, batch: Batch, *, smoothing: float = 0.0) -> Loss:
@@ -19,10 +20,12 @@ def forced_loss(model: Seq2Seq, forced: Forced, batch: Batch, *, smoothing: floa
     The output layer, most of a step's work, sees tokens only and no padding.
     """
     tokens = batch.target_mask
-    return output_loss(
-        forced.features[tokens],
-        model.output.weight,
-        model.output.bias,
-        batch.target_out[tokens],
-        smoothing=smoothing,
-    )
+    features, targets = forced.features[tokens], batch.target_out[tokens]
+    weight, bias = model.output.weight, model.output.bias
+    if forced.generate is None:
+        return output_loss(features, weight, bias, targets, smoothing=smoothing)
+    # The weights of padding are zero, but not the gradients that whatever token stands there would give them.
+    weights = forced.weights.masked_fill(~batch.source_mask.unsqueeze(1), 0.0)
+    sentence = tokens.nonzero()[:, 0]
+    copying = Copying(forced.generate[tokens], weights[tokens], batch.source, sentence)
+    return pointer_loss(features, weight, bias, targets, copying, smoothing=smoothing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -46,3 +47,27 @@ class History(nn.Module, ABC):
         state: AttentionState,
     ) -> AttentionState:
         """Return the state after this step's weights."""
+
+
+class FromZero(nn.Linear):
+    """The layer :math:`W` between features of a history and the keys: without a bias, and zero at first.
+
+    Histories are kept in the precision of weights, which may be higher than that of parameters.
+    """
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features, bias=False)
+
+    def reset_parameters(self) -> None:
+        """Begin at zero."""
+        nn.init.zeros_(self.weight)
+
+    def forward(self, features: Float[Tensor, "*axes features"]) -> Float[Tensor, "*axes key"]:
+        """Multiply, in the precision of the parameters."""
+        return super().forward(features.to(self.weight.dtype))
+
+
+def nothing_yet(memory: Memory, *sizes: int) -> Float[Tensor, "batch source_len *sizes"]:
+    """Return zeros for each source position, in the precision of weights: float32 at least."""
+    dtype = torch.promote_types(memory.values.dtype, torch.float32)
+    return torch.zeros(*memory.mask.shape, *sizes, dtype=dtype, device=memory.mask.device)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq_attn.attention.base import AttentionState, Memory
-from seq2seq_attn.attention.history.base import History
+from seq2seq_attn.attention.history.base import FromZero, History, nothing_yet
 
 FILTERS, WIDTH = 10, 11
 
@@ -30,17 +30,16 @@ class LocationHistory(History):
         del query_size, value_size
         self.filters = nn.Parameter(torch.empty(FILTERS, 1, WIDTH))
         nn.init.uniform_(self.filters, -(WIDTH**-0.5), WIDTH**-0.5)
-        self.layer = nn.Linear(FILTERS, key_size, bias=False)
-        nn.init.zeros_(self.layer.weight)
+        self.layer = FromZero(FILTERS, key_size)
 
     def start(self, memory: Memory) -> AttentionState:
         """Begin with weights of zero."""
-        return (torch.zeros_like(memory.mask, dtype=memory.values.dtype),)
+        return (nothing_yet(memory),)
 
     def features(self, memory: Memory, state: AttentionState) -> Float[Tensor, "batch source_len key"]:
         """Convolve the weights of the step before."""
-        convolved = F.conv1d(state[0].unsqueeze(1), self.filters, padding=WIDTH // 2)
-        return self.layer(convolved.transpose(1, 2))
+        weights = state[0].unsqueeze(1).to(self.filters.dtype)
+        return self.layer(F.conv1d(weights, self.filters, padding=WIDTH // 2).transpose(1, 2))
 
     def update(
         self,

@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from seq2seq_attn.attention.history.base import History
+from seq2seq_attn.attention.monotonic.hard import HardMonotonicAttention
+from seq2seq_attn.attention.monotonic.mocha import MonotonicChunkwiseAttention
 from seq2seq_attn.attention.scored import ScoredAttention
 from seq2seq_attn.attention.scores.base import Score
+
+__all__ = ["MONOTONIC", "HardMonotonicAttention", "MonotonicChunkwiseAttention", "MonotonicClass"]
 
 
 class MonotonicClass(Protocol):
@@ -25,5 +29,8 @@ class MonotonicClass(Protocol):
         ...
 
 
-MONOTONIC: dict[str, MonotonicClass] = {}
+MONOTONIC: dict[str, MonotonicClass] = {
+    "hard": HardMonotonicAttention,
+    "mocha": MonotonicChunkwiseAttention,
+}
 """Names that ``model.attention.monotonic`` may say, besides ``none``."""

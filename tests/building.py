@@ -7,7 +7,7 @@ built from such sizes gets the first of ``OTHER_SIZES`` that it takes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 import references
@@ -16,6 +16,7 @@ from specs import COMBINATIONS, NAMES, given, written
 from torch import Tensor, nn
 
 from seq2seq_attn.attention import Attention, build_attention, find_attention
+from seq2seq_attn.attention.monotonic import HardMonotonicAttention
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.models.build import build_model
@@ -26,6 +27,9 @@ SOURCE_VOCABULARY, TARGET_VOCABULARY = 17, 19
 EMBEDDING, ENCODER, DECODER, INSIDE = 7, 5, 11, 3
 LENGTHS = (5, 2, 7, 1)  # of the source sentences, the longest neither first nor last
 TARGET_LENGTHS = (3, 6, 2, 4)
+
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Sizes(NamedTuple):
@@ -98,6 +102,19 @@ def randomize(module: nn.Module, seed: int, scale: float = 0.7) -> None:
             parameter.normal_(0.0, scale, generator=generator)
 
 
+def expecting(module: Module) -> Module:
+    """Put monotonic attention into training mode, without its noise.
+
+    In evaluation mode it makes choices, which have no gradient; what it makes them from is the
+    expectation it is trained with, and that owes all that other mechanisms owe. Its own tests have the rest.
+    """
+    for part in module.modules():
+        if isinstance(part, HardMonotonicAttention):
+            part.train()
+            part.noise = 0.0
+    return module
+
+
 def model_config(case: Case, *, sizes: Sizes = PRIMES, **changes: Any) -> ModelConfig:
     sizes = sizes_of(case.attention, sizes)
     settings: dict[str, Any] = {
@@ -123,14 +140,14 @@ def small_model(case: Case, *, seed: int = 1, dtype: torch.dtype = torch.float64
     )
     assert isinstance(model, RNNSeq2Seq)
     randomize(model, seed)
-    return model.to(dtype).eval()
+    return expecting(model.to(dtype).eval())
 
 
 def small_attention(name: str, *, seed: int = 1) -> Attention:
     sizes = sizes_of(name)
     attention = attention_from(name, sizes)
     randomize(attention, seed)
-    return attention.double().eval()
+    return expecting(attention.double().eval())
 
 
 class Sentences(NamedTuple):

@@ -200,4 +200,4 @@ def test_half_precision_is_normalized_in_single(name):
     assert found.weights.dtype == torch.float32
     check_mass(attention, found.weights, 1e-6)
     torch.testing.assert_close(found.weights, exact.weights, rtol=0, atol=0.06)
-    torch.testing.assert_close(found.context.float(), exact.context, rtol=0, atol=0.12)
+    torch.testing.assert_close(found.context.float(), exact.context, rtol=0.02, atol=0.12)

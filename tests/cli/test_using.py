@@ -152,10 +152,14 @@ def test_info(commands: Commands, trained: Path) -> None:
 
 
 def test_attentions(commands: Commands) -> None:
-    lines = commands("attentions").out.splitlines()
+    table, _, parts = commands("attentions").out.partition("\n\n")
+    lines = table.splitlines()
     assert [line.split()[0] for line in lines] == list(attention_names())
+    for part in ("normalize: sparsemax", "window: local-p", "coverage: sum", "monotonic: mocha", "heads: N"):
+        assert part in parts
     assert {"none", "bahdanau", "luong-dot", "luong-general", "luong-concat"} <= {line.split()[0] for line in lines}
     rows = json.loads(commands("attentions", "--json").out)
+    assert next(row for row in rows if row["name"] == "multi-head")["parts"] == {"heads": 4}
     assert [row["name"] for row in rows] == list(attention_names())
     assert all(row["paper"] and row["summary"] for row in rows)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -28,6 +30,9 @@ class MultiHeadAttention(Attention):
         query_size: features of the decoder state.
         value_size: features of an encoder state.
     """
+
+    paper: ClassVar[str] = "Vaswani et al. 2017, 3.2.2; Chen et al. 2018"
+    summary: ClassVar[str] = "N looks at once, each in a subspace of its own"
 
     def __init__(self, inner: ScoredAttention, *, heads: int, query_size: int, value_size: int) -> None:
         super().__init__(query_size=query_size, value_size=value_size, hidden_size=heads * inner.query_size)

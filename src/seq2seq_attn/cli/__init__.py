@@ -17,7 +17,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from seq2seq_attn import __version__
-from seq2seq_attn.cli import showing, training, translating
+from seq2seq_attn.cli import listing, showing, training, translating
 from seq2seq_attn.errors import Seq2SeqError
 
 app = typer.Typer(
@@ -57,7 +57,7 @@ _verb(translating.evaluate)
 _verb(translating.translate)
 _verb(showing.attend)
 _verb(showing.info)
-_verb(showing.attentions)
+_verb(listing.attentions)
 
 
 def _version(wanted: bool) -> None:

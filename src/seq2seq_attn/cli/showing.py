@@ -1,4 +1,4 @@
-"""The verbs that show something: ``attend``, ``info`` and ``attentions``."""
+"""The verbs that show something: ``attend`` and ``info``."""
 
 from __future__ import annotations
 
@@ -47,17 +47,3 @@ def info(run: RunFolder, json_output: Json = False) -> None:
 
     found = describe_run(run)
     typer.echo(json.dumps(found, ensure_ascii=False) if json_output else format_run(found))
-
-
-def attentions(json_output: Json = False) -> None:
-    """List the attention mechanisms, one line each with its paper."""
-    from seq2seq_attn.attention import attention_names, find_attention
-
-    found = [(name, find_attention(name)) for name in attention_names()]
-    if json_output:
-        rows = [{"name": name, "summary": cls.summary, "wiring": cls.wiring, "paper": cls.paper} for name, cls in found]
-        typer.echo(json.dumps(rows, ensure_ascii=False))
-        return
-    widths = [max(len(text) for text in column) for column in zip(*((n, c.summary) for n, c in found), strict=True)]
-    for name, cls in found:
-        typer.echo(f"{name:<{widths[0]}}  {cls.summary:<{widths[1]}}  {cls.wiring:<8}  {cls.paper}")

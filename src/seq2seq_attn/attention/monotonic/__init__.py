@@ -15,7 +15,17 @@ __all__ = ["MONOTONIC", "HardMonotonicAttention", "MonotonicChunkwiseAttention",
 
 
 class MonotonicClass(Protocol):
-    """How a monotonic attention is made."""
+    """How a monotonic attention is made, and what is said of it."""
+
+    @property
+    def paper(self) -> str:
+        """Authors, year and equation."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """One line for people who choose."""
+        ...
 
     def __call__(
         self,

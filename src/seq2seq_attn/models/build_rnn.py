@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from seq2seq_attn.attention import Attention, AttentionParts, build_attention, find_attention
-from seq2seq_attn.config.schema import AttentionConfig, ModelConfig
+from seq2seq_attn.config.schema import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from seq2seq_attn.models.ends import Embeddings, build_dropout, build_output
 from seq2seq_attn.models.rnn import RNNSeq2Seq
 from seq2seq_attn.nn.bridge import Bridge
-from seq2seq_attn.nn.decoder import BahdanauDecoder, Decoder, LuongDecoder
-from seq2seq_attn.nn.encoder import LSTMEncoder
-from seq2seq_attn.nn.lstm import LSTMStack
+from seq2seq_attn.nn.decoders import DECODERS
+from seq2seq_attn.nn.decoders.base import Decoder
+from seq2seq_attn.nn.encoder import RecurrentEncoder
+from seq2seq_attn.nn.pointer import CopyGate
+from seq2seq_attn.nn.recurrent import CELLS, NORMED_CELLS
+from seq2seq_attn.nn.recurrent.base import RecurrentLayer
+from seq2seq_attn.nn.recurrent.stack import RecurrentStack
 
 
 def build_rnn(config: ModelConfig, embeddings: Embeddings) -> RNNSeq2Seq:
     """Make encoder, bridge and decoder between the two ends."""
-    encoder = LSTMEncoder(
-        input_size=config.embedding_size,
-        hidden_size=config.encoder.hidden_size,
-        num_layers=config.encoder.layers,
-        bidirectional=config.encoder.bidirectional,
-        residual=config.encoder.residual,
-        dropout=build_dropout(config, config.dropout.state),
-    )
+    encoder = _build_encoder(config)
     bridge = Bridge(
         config.bridge,
         value_size=encoder.output_size,
         hidden_size=config.decoder.hidden_size,
         num_layers=config.decoder.layers,
+        has_cell=_layer(config.decoder).has_cell,
     )
     decoder = _build_decoder(config, value_size=encoder.output_size)
     return RNNSeq2Seq(
@@ -47,6 +45,25 @@ def _attention_parts(config: ModelConfig) -> AttentionConfig:
     return attention if isinstance(attention, AttentionConfig) else AttentionConfig(score=attention)
 
 
+def _layer(config: EncoderConfig | DecoderConfig) -> type[RecurrentLayer]:
+    """Look the class of the layers up."""
+    return (NORMED_CELLS if config.layer_norm else CELLS)[config.cell]
+
+
+def _build_encoder(config: ModelConfig) -> RecurrentEncoder:
+    encoder = config.encoder
+    everywhere = encoder.layers if encoder.bidirectional else 0
+    return RecurrentEncoder(
+        layer=_layer(encoder),
+        input_size=config.embedding_size,
+        hidden_size=encoder.hidden_size,
+        num_layers=encoder.layers,
+        bidirectional_layers=min(everywhere, encoder.bidirectional_layers or everywhere),
+        residual=encoder.residual,
+        dropout=build_dropout(config, config.dropout.state),
+    )
+
+
 def _build_decoder(config: ModelConfig, *, value_size: int) -> Decoder:
     size = config.decoder.hidden_size
     parts = _attention_parts(config)
@@ -60,24 +77,23 @@ def _build_decoder(config: ModelConfig, *, value_size: int) -> Decoder:
     wiring = config.decoder.wiring or find_attention(parts.score).wiring
     # an output layer that shares the embeddings reads vectors of their size
     attentional_size = size if config.tie_embeddings == "none" else config.embedding_size
-    if wiring == "bahdanau":
-        fed_size = attention.context_size
-    else:
-        fed_size = attentional_size if config.decoder.input_feeding else 0
-    stack = LSTMStack(
+    fed_sizes = {
+        "luong": attentional_size if config.decoder.input_feeding else 0,
+        "bahdanau": attention.context_size,
+        "conditional": 0,
+        "gnmt": attention.context_size,
+    }
+    stack = RecurrentStack(
+        layer=_layer(config.decoder),
         known_size=config.embedding_size,
-        fed_size=fed_size,
+        fed_size=fed_sizes[wiring],
+        shared_size=attention.context_size if wiring == "gnmt" else 0,
         hidden_size=size,
         num_layers=config.decoder.layers,
         residual=config.decoder.residual,
         dropout=build_dropout(config, config.dropout.state),
     )
-    if wiring == "bahdanau":
-        return BahdanauDecoder(
-            attention=attention,
-            stack=stack,
-            attentional_size=attentional_size,
-            state_size=size,
-            embedding_size=config.embedding_size,
-        )
-    return LuongDecoder(attention=attention, stack=stack, attentional_size=attentional_size, state_size=size)
+    copy_gate = None
+    if config.copying:
+        copy_gate = CopyGate(context_size=attention.context_size, state_size=size, embedding_size=config.embedding_size)
+    return DECODERS[wiring](attention=attention, stack=stack, attentional_size=attentional_size, copy_gate=copy_gate)

@@ -11,11 +11,10 @@ from seq2seq_attn.attention.base import Memory
 from seq2seq_attn.data.batching import mask
 from seq2seq_attn.models.base import Forced, ModelStep, Seq2Seq
 from seq2seq_attn.nn.bridge import Bridge
-from seq2seq_attn.nn.decoder import Decoder, DecoderState
+from seq2seq_attn.nn.decoders.base import Decoder, DecoderState
 from seq2seq_attn.nn.dropout import SequenceDropout
 from seq2seq_attn.nn.embeddings import TokenEmbedding
-from seq2seq_attn.nn.encoder import LSTMEncoder
-from seq2seq_attn.nn.lstm import LSTMState
+from seq2seq_attn.nn.encoder import RecurrentEncoder
 
 
 class RNNState(NamedTuple):
@@ -49,7 +48,7 @@ class RNNSeq2Seq(Seq2Seq):
         *,
         source_embedding: TokenEmbedding,
         target_embedding: TokenEmbedding,
-        encoder: LSTMEncoder,
+        encoder: RecurrentEncoder,
         bridge: Bridge,
         decoder: Decoder,
         output: nn.Linear,
@@ -85,8 +84,7 @@ class RNNSeq2Seq(Seq2Seq):
         embedded = self.embedding_dropout(self.source_embedding(source))
         encoded = self.encoder(embedded, source_lengths, source_mask)
         memory = self.decoder.attention.memorize(encoded.states, source_mask)
-        hidden, cell = self.bridge(encoded)
-        return RNNState(memory, self.decoder.start(LSTMState(hidden, cell), memory), source)
+        return RNNState(memory, self.decoder.start(self.bridge(encoded), memory), source)
 
     def step(self, tokens: Int[Tensor, " rows"], state: RNNState) -> ModelStep:
         """Read one target token per row and return the distribution of the next."""

@@ -7,26 +7,26 @@ from torch import nn
 
 
 @torch.no_grad()
-def initialize_lstm(lstm: nn.LSTM) -> None:
-    """Initialize an LSTM: Glorot-uniform inputs, orthogonal recurrence, forget gates half open.
+def initialize_recurrent(layer: nn.RNNBase, *, gates: int, forget_gate: int | None) -> None:
+    """Initialize an LSTM or a GRU: Glorot-uniform inputs and orthogonal recurrence, gate by gate.
 
     Orthogonal recurrence keeps the length of a state's gradient over time (Saxe et al. 2014);
     a forget bias of 1 lets the cell remember before it has learned to (Jozefowicz et al. 2015).
-    torch keeps two biases; only the first gets the 1. Gate order is torch's: input, forget,
-    cell, output.
+    torch keeps two biases; only the first gets the 1.
+
+    Args:
+        layer: one layer, in one direction.
+        gates: parts that the weights consist of.
+        forget_gate: which of them is the forget gate, if there is one.
     """
-    hidden_size = lstm.hidden_size
-    for name, parameter in lstm.named_parameters():
-        if name.startswith("bias"):
-            parameter.zero_()
-            if name.startswith("bias_ih"):
-                parameter[hidden_size : 2 * hidden_size] = 1.0
-            continue
-        for gate in parameter.chunk(4, dim=0):
+    for name, parameter in layer.named_parameters():
+        for number, gate in enumerate(parameter.chunk(gates, dim=0)):
             if name.startswith("weight_hh"):
                 nn.init.orthogonal_(gate)
-            else:
+            elif name.startswith("weight_ih"):
                 nn.init.xavier_uniform_(gate)
+            else:
+                gate.fill_(1.0 if name.startswith("bias_ih") and number == forget_gate else 0.0)
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from seq2seq_attn.data.batching import mask
 from seq2seq_attn.models.base import AttentionMap, AttentionPart, Forced, ModelStep, Seq2Seq
 from seq2seq_attn.nn.dropout import SequenceDropout
 from seq2seq_attn.nn.embeddings import TokenEmbedding
+from seq2seq_attn.nn.pointer import mixed_log_probs
 from seq2seq_attn.nn.transformer.attention import KeysValues
 from seq2seq_attn.nn.transformer.decoder import TransformerDecoder, TransformerMemory
 from seq2seq_attn.nn.transformer.encoder import TransformerEncoder
@@ -22,10 +23,12 @@ class TransformerState(NamedTuple):
 
     memory: TransformerMemory
     past: tuple[KeysValues, ...]
+    source: Int[Tensor, "batch source_len"]  # token ids, to copy
 
     def select(self, rows: Int[Tensor, " kept"]) -> TransformerState:
         """Keep ``rows``, repeats allowed."""
-        return TransformerState(self.memory.select(rows), tuple(layer.select(rows) for layer in self.past))
+        past = tuple(layer.select(rows) for layer in self.past)
+        return TransformerState(self.memory.select(rows), past, self.source.index_select(0, rows))
 
 
 class TransformerSeq2Seq(Seq2Seq):
@@ -68,24 +71,28 @@ class TransformerSeq2Seq(Seq2Seq):
         target_in: Int[Tensor, "batch target_len"],
     ) -> Forced:
         """Run the decoder over a given target (teacher forcing)."""
-        memory, past = self.start(source, source_lengths)
+        memory, past, _ = self.start(source, source_lengths)
         decoded = self.decoder(self._embed(self.target_embedding, target_in), memory, past)
-        return Forced(self.output_dropout(decoded.features), decoded.weights)
+        return Forced(self.output_dropout(decoded.features), decoded.weights, decoded.generate)
 
     def start(self, source: Int[Tensor, "batch source_len"], source_lengths: Int[Tensor, " batch"]) -> TransformerState:
         """Encode a source batch; return the state before the first target token."""
         source_mask = mask(source_lengths, source.shape[1])
         states, _ = self.encoder(self._embed(self.source_embedding, source), source_mask)
         memory = self.decoder.memorize(states, source_mask)
-        return TransformerState(memory, self.decoder.start(memory))
+        return TransformerState(memory, self.decoder.start(memory), source)
 
     def step(self, tokens: Int[Tensor, " rows"], state: TransformerState) -> ModelStep:
         """Read one target token per row and return the distribution of the next."""
         position = state.past[0].keys.shape[2]
         embedded = add_positions(self.target_embedding(tokens.unsqueeze(1)), start=position)
         decoded = self.decoder(embedded, state.memory, state.past)
-        log_probs = self.log_probs(decoded.features.squeeze(1))
-        return ModelStep(log_probs, decoded.weights.squeeze(1), TransformerState(state.memory, decoded.past))
+        features, weights = decoded.features.squeeze(1), decoded.weights.squeeze(1)
+        if decoded.generate is None:
+            log_probs = self.log_probs(features)
+        else:
+            log_probs = mixed_log_probs(self.output(features), decoded.generate.squeeze(1), weights, state.source)
+        return ModelStep(log_probs, weights, TransformerState(state.memory, decoded.past, state.source))
 
     def attention_maps(
         self,

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.nn.pointer import CopyGate
 from seq2seq_attn.nn.transformer.attention import KeysValues
 from seq2seq_attn.nn.transformer.layers import DecoderLayer, LayerSettings
 
@@ -35,6 +36,7 @@ class TransformerDecoded(NamedTuple):
     context: Float[Tensor, "batch target_len size"]  # what the alignment layer found in the source
     weights: Float[Tensor, "batch target_len source_len"]  # of the alignment layer, the mean of its heads
     past: Past
+    generate: Float[Tensor, "batch target_len"] | None  # probability of not copying; None: never copied
     self_weights: tuple[Float[Tensor, "batch heads target_len past_len"], ...]  # of every layer, to those who look
     cross_weights: tuple[Float[Tensor, "batch heads target_len source_len"], ...]
 
@@ -51,18 +53,28 @@ class TransformerDecoder(nn.Module):
         alignment_layer: the layer, counted from 1, whose attention to the source stands for the model's;
             None for the last but one, whose weights are nearest to word alignments where that was
             measured (Garg et al. 2019, https://arxiv.org/abs/1909.02074).
+        copy_gate: says how probably a token is generated, not copied, from what the alignment layer found,
+            the feature and the embedding of its position; None where nothing is copied.
 
     Raises:
         ConfigError: if there is no such alignment layer.
     """
 
-    def __init__(self, layers: int, settings: LayerSettings, *, alignment_layer: int | None = None) -> None:
+    def __init__(
+        self,
+        layers: int,
+        settings: LayerSettings,
+        *,
+        alignment_layer: int | None = None,
+        copy_gate: CopyGate | None = None,
+    ) -> None:
         super().__init__()
         self.alignment_layer = max(1, layers - 1) if alignment_layer is None else alignment_layer
         if not 1 <= self.alignment_layer <= layers:
             raise ConfigError(
                 f"model.transformer.alignment_layer is {alignment_layer}, but there are layers 1 to {layers} only"
             )
+        self.copy_gate = copy_gate
         self.layers = nn.ModuleList(DecoderLayer(settings) for _ in range(layers))
         self.norm = nn.LayerNorm(settings.size) if settings.norm == "pre" else nn.Identity()
 
@@ -97,11 +109,13 @@ class TransformerDecoder(nn.Module):
             states = output.states
             found.append(output)
         aligned = found[self.alignment_layer - 1]
+        features = self.norm(states)
         return TransformerDecoded(
-            features=self.norm(states),
+            features=features,
             context=aligned.context,
             weights=aligned.cross_weights.mean(1),
             past=tuple(output.past for output in found),
+            generate=None if self.copy_gate is None else self.copy_gate(aligned.context, features, embedded),
             self_weights=tuple(output.self_weights for output in found) if look else (),
             cross_weights=tuple(output.cross_weights for output in found) if look else (),
         )

@@ -95,7 +95,7 @@ def mixed_log_probs(
         source: its token ids, in the vocabulary of ``logits``.
     """
     exact = torch.promote_types(logits.dtype, torch.float32)
-    log_generate, copied = _shares(generate.to(exact), weights.to(exact))
+    log_generate, copied = _shares(generate, weights, exact)
     between = (1,) * (weights.dim() - 2)
     tokens = source.view(source.shape[0], *between, -1).expand(weights.shape)
     first = _first_positions(source).view(tokens.shape[0], *between, -1).expand(weights.shape)
@@ -149,7 +149,7 @@ def pointer_loss(
     """
     low = features.to(product_dtype(features))
     exact = torch.promote_types(low.dtype, torch.float32)
-    log_generate, copied = _shares(copying.generate.to(exact), copying.weights.to(exact))
+    log_generate, copied = _shares(copying.generate, copying.weights, exact)
     first = _first_positions(copying.source)[copying.sentence]
     copied = torch.zeros_like(copied).scatter_add(1, first, copied)
     right = _Right(targets, copying.source, copying.sentence, smoothing)
@@ -158,14 +158,17 @@ def pointer_loss(
 
 
 def _shares(
-    generate: Float[Tensor, "*axes"], weights: Float[Tensor, "*axes source_len"]
+    generate: Float[Tensor, "*axes"], weights: Float[Tensor, "*axes source_len"], exact: torch.dtype
 ) -> tuple[Float[Tensor, "*axes"], Float[Tensor, "*axes source_len"]]:
     """Return the log-probability of generating and the probability of copying each source position; they sum to 1."""
-    mass = weights.sum(-1)
-    copy = 1 - generate
-    # Rounded weights may sum to a little more than 1, above all those of a lower precision.
-    copied = (copy / mass.detach().clamp(min=1)).unsqueeze(-1) * weights
-    return (generate + copy * (1 - mass).clamp(min=0)).clamp(min=FLOOR).log(), copied
+    rounding = 8 * torch.finfo(weights.dtype).eps
+    generate, weights = generate.to(exact), weights.to(exact)
+    mass, copy = weights.sum(-1), 1 - generate
+    # A sum that misses 1, on either side, by no more than rounding must not generate what the gate forbids.
+    whole = mass > 1 - rounding
+    nowhere = torch.where(whole, 0.0, 1 - mass)
+    copied = (copy / torch.where(whole, mass.detach(), 1.0)).unsqueeze(-1) * weights
+    return (generate + copy * nowhere).clamp(min=FLOOR).log(), copied
 
 
 def _first_positions(source: Int[Tensor, "batch source_len"]) -> Int[Tensor, "batch source_len"]:

@@ -15,6 +15,7 @@ from seq2seq_attn.nn.decoders.base import Decoder, DecoderState
 from seq2seq_attn.nn.dropout import SequenceDropout
 from seq2seq_attn.nn.embeddings import TokenEmbedding
 from seq2seq_attn.nn.encoder import RecurrentEncoder
+from seq2seq_attn.nn.pointer import mixed_log_probs
 
 
 class RNNState(NamedTuple):
@@ -76,7 +77,7 @@ class RNNSeq2Seq(Seq2Seq):
         memory, decoder_state, _ = self.start(source, source_lengths)
         embedded = self.embedding_dropout(self.target_embedding(target_in))
         decoded = self.decoder(embedded, memory, decoder_state)
-        return Forced(self.output_dropout(decoded.features), decoded.weights)
+        return Forced(self.output_dropout(decoded.features), decoded.weights, decoded.generate)
 
     def start(self, source: Int[Tensor, "batch source_len"], source_lengths: Int[Tensor, " batch"]) -> RNNState:
         """Encode a source batch; return the state before the first target token."""
@@ -90,5 +91,9 @@ class RNNSeq2Seq(Seq2Seq):
         """Read one target token per row and return the distribution of the next."""
         embedded = self.target_embedding(tokens.unsqueeze(1))
         decoded = self.decoder(embedded, state.memory, state.decoder)
-        log_probs = self.log_probs(decoded.features.squeeze(1))
-        return ModelStep(log_probs, decoded.weights.squeeze(1), RNNState(state.memory, decoded.state, state.source))
+        features, weights = decoded.features.squeeze(1), decoded.weights.squeeze(1)
+        if decoded.generate is None:
+            log_probs = self.log_probs(features)
+        else:
+            log_probs = mixed_log_probs(self.output(features), decoded.generate.squeeze(1), weights, state.source)
+        return ModelStep(log_probs, weights, RNNState(state.memory, decoded.state, state.source))

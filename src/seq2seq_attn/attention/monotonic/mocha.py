@@ -91,8 +91,7 @@ def over_chunks(
     """
     source_len = energies.shape[-1]
     before = F.pad(energies, (size - 1, 0), value=float("-inf"))
-    chunks = torch.stack([before[..., place : place + source_len] for place in range(size)], dim=-1)
-    shares = chunks.softmax(dim=-1) * stopped.unsqueeze(-1)
-    ahead = F.pad(shares, (0, 0, 0, size - 1))
-    given = [ahead[..., size - 1 - place : size - 1 - place + source_len, place] for place in range(size)]
-    return torch.stack(given, dim=-1).sum(-1)
+    chunks = torch.stack([before[..., place : place + source_len] for place in range(size)])  # places come first
+    shares = F.pad(chunks.softmax(dim=0) * stopped, (0, size - 1))
+    ends = [slice(size - 1 - place, size - 1 - place + source_len) for place in range(size)]
+    return torch.stack([share[..., end] for share, end in zip(shares, ends, strict=True)]).sum(0)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_attn.data.encoded import EncodedCorpus, Ragged, RaggedWriter, ids_path
+from seq2seq_attn.data.encoded import EncodedCorpus, ids_path
+from seq2seq_attn.data.ragged import Ragged, RaggedWriter
 from seq2seq_attn.errors import DataError
 
 ROWS = st.lists(st.lists(st.integers(0, 2**16 - 1), max_size=7), max_size=13)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from seq2seq_attn.data.batching import Batch, collate
-from seq2seq_attn.data.encoded import EncodedCorpus, Ragged
+from seq2seq_attn.data.encoded import EncodedCorpus
 from seq2seq_attn.data.loader import BatchLoader
+from seq2seq_attn.data.ragged import Ragged
 from seq2seq_attn.data.sampler import BatchSampler
 from seq2seq_attn.errors import DataError
 

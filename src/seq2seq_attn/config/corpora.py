@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag
@@ -10,14 +10,32 @@ from pydantic import Discriminator, Field, Tag
 from seq2seq_attn.config.types import CountOrZero, Files, Section, Text
 
 
-class TextCorpus(Section):
+class Aligned(Section):
+    """What every kind of corpus may have: gold word alignments."""
+
+    alignments: Files | None = Field(
+        default=None,
+        description="Word alignments, a line per pair, in Pharaoh format (`0-0 1-2`); a file for each file of text.",
+    )
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Each file of text has its own alignments."""
+        files = len(getattr(self, FILES_KEY[corpus_format(self)]))
+        if self.alignments is not None and len(self.alignments) != files:
+            yield (
+                "alignments",
+                f"{len(self.alignments)} files of alignments for {files} of text; name one for each, in the same order",
+            )
+
+
+class TextCorpus(Aligned):
     """Two text files, or two lists of them: line i of one translates line i of the other."""
 
     source: Files = Field(description="Text file of the source language, one sentence per line; .gz is read too.")
     target: Files = Field(description="Text file of the target language, line by line with `source`.")
 
 
-class TsvCorpus(Section):
+class TsvCorpus(Aligned):
     """Tab-separated files without a header."""
 
     tsv: Files = Field(description="Tab-separated file, one pair per line; .gz is read too.")
@@ -25,7 +43,7 @@ class TsvCorpus(Section):
     target_column: CountOrZero = Field(default=1, description="Column of the target sentence.")
 
 
-class JsonlCorpus(Section):
+class JsonlCorpus(Aligned):
     """Files with one JSON object per line."""
 
     jsonl: Files = Field(description="File with one JSON object per line; .gz is read too.")
@@ -33,7 +51,7 @@ class JsonlCorpus(Section):
     target: Text = Field(description="Key of the target sentence.")
 
 
-class ParquetCorpus(Section):
+class ParquetCorpus(Aligned):
     """Parquet files (needs the extra `data`)."""
 
     parquet: Files = Field(description="Parquet file.")
@@ -42,6 +60,7 @@ class ParquetCorpus(Section):
 
 
 FORMATS = ("tsv", "jsonl", "parquet")  # the key that names the files also names the format
+FILES_KEY = {"text": "source"} | {name: name for name in FORMATS}
 
 
 def corpus_format(value: object) -> str:

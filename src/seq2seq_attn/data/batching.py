@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -36,6 +36,8 @@ class Batch:
         target_lengths: tokens of each target sentence, ``EOS`` counted.
         indices: numbers of the sentences in their corpus.
         target_tokens: sum of ``target_lengths``, known without asking the device.
+        alignment: what each token of ``target_out`` should attend to, where that is learned from: rows of gold
+            alignments sum to 1, all others are zero. None where it is not.
     """
 
     source: Int[Tensor, "batch source_len"]
@@ -45,6 +47,7 @@ class Batch:
     target_lengths: Int[Tensor, " batch"]
     indices: Int[Tensor, " batch"]
     target_tokens: int
+    alignment: Float[Tensor, "batch target_len source_len"] | None = None
 
     @property
     def size(self) -> int:
@@ -70,17 +73,25 @@ class Batch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        names = [field.name for field in fields(self) if field.name != "target_tokens"]
-        return Batch(**{name: change(getattr(self, name)) for name in names}, target_tokens=self.target_tokens)
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return Batch(**values | changed)
 
 
-def collate(sources: Sequence[Ids], targets: Sequence[Ids], indices: Sequence[int] | NDArray[np.int64]) -> Batch:
+def collate(
+    sources: Sequence[Ids],
+    targets: Sequence[Ids],
+    indices: Sequence[int] | NDArray[np.int64],
+    *,
+    alignment: NDArray[np.float32] | None = None,
+) -> Batch:
     """Put sentence pairs (token ids without special symbols) into one batch.
 
     Args:
         sources: token ids of each source sentence.
         targets: token ids of each target sentence, in the same order.
         indices: the numbers of the sentences in their corpus.
+        alignment: see :class:`Batch`.
     """
     source, source_lengths = collate_source(sources)
     target_in = _pad(targets, before=(BOS,))
@@ -94,6 +105,7 @@ def collate(sources: Sequence[Ids], targets: Sequence[Ids], indices: Sequence[in
         target_lengths=torch.from_numpy(target_lengths),
         indices=torch.from_numpy(np.array(indices, dtype=np.int64)),
         target_tokens=int(target_lengths.sum()),
+        alignment=None if alignment is None else torch.from_numpy(alignment),
     )
 
 

@@ -35,7 +35,8 @@ def read_corpus(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[Sente
     """
     match corpus:
         case TextCorpus():
-            yield from _read_text(corpus)
+            for source, target in _text_files(corpus):
+                yield from _read_side_by_side(source, target)
         case TsvCorpus():
             for path in corpus.tsv:
                 yield from _read_tsv(path, corpus.source_column, corpus.target_column)
@@ -63,6 +64,27 @@ def corpus_files(corpus: CorpusConfig | Iterable[CorpusConfig]) -> list[str]:
             return list(corpus.parquet)
         case _:
             return [path for part in corpus for path in corpus_files(part)]
+
+
+def by_file(corpus: CorpusConfig) -> list[CorpusConfig]:
+    """Take a corpus apart into one for each of its files, or pairs of files, with the alignments that go with it.
+
+    Raises:
+        DataError: if its files are no pairs.
+    """
+    match corpus:
+        case TextCorpus():
+            files = [{"source": (source,), "target": (target,)} for source, target in _text_files(corpus)]
+        case TsvCorpus():
+            files = [{"tsv": (path,)} for path in corpus.tsv]
+        case JsonlCorpus():
+            files = [{"jsonl": (path,)} for path in corpus.jsonl]
+        case ParquetCorpus():
+            files = [{"parquet": (path,)} for path in corpus.parquet]
+    alignments = [None] * len(files) if corpus.alignments is None else [(path,) for path in corpus.alignments]
+    return [
+        corpus.model_copy(update={**paths, "alignments": links}) for paths, links in zip(files, alignments, strict=True)
+    ]
 
 
 def read_lines(path: str | Path) -> Iterator[str]:
@@ -149,14 +171,13 @@ def _check_utf8(path: str | Path, number: int, line: str) -> None:
         raise DataError(f"{path}:{number}: byte 0x{byte:02x} is not valid UTF-8; {mend}") from error
 
 
-def _read_text(corpus: TextCorpus) -> Iterator[SentencePair]:
+def _text_files(corpus: TextCorpus) -> list[tuple[str, str]]:
     if len(corpus.source) != len(corpus.target):
         raise DataError(
             f"a corpus has {len(corpus.source)} source files but {len(corpus.target)} target files; "
             "name them in pairs, in the same order"
         )
-    for source, target in zip(corpus.source, corpus.target, strict=True):
-        yield from _read_side_by_side(source, target)
+    return list(zip(corpus.source, corpus.target, strict=True))
 
 
 def _read_side_by_side(source: str, target: str) -> Iterator[SentencePair]:

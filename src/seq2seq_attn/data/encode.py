@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple, TypeVar
 
 from tqdm import tqdm
 
+from seq2seq_attn.alignment import Links
 from seq2seq_attn.config.corpora import CorpusConfig
 from seq2seq_attn.config.schema import Config
 from seq2seq_attn.data.corpus import SentencePair, corpus_files, read_corpus
-from seq2seq_attn.data.encoded import RaggedWriter, ids_path, text_path
+from seq2seq_attn.data.encoded import ids_path, text_path
+from seq2seq_attn.data.links import AlignedPair, alignment_files, read_linked
+from seq2seq_attn.data.ragged import RaggedWriter
 from seq2seq_attn.data.tokenizers import Tokenizers
+from seq2seq_attn.data.word_links import WordLinksWriter
 from seq2seq_attn.errors import DataError
 
 _BLOCK = 4096  # sentence pairs that are encoded at once
@@ -52,12 +57,12 @@ def encode_training(config: Config, tokenizers: Tokenizers, folder: Path) -> Cou
     """Write the training pairs into ``folder``, those that are empty or too long left out and counted."""
     kept = empty = too_long = 0
     limit = config.data.max_length
-    with _Writers(folder, tokenizers, keep_text=config.tokenizer.sampling > 0) as writers:
-        for block in _blocks(CorpusPairs(config.data.train, "encoding the training set")):
-            full = [pair for pair in block if pair.source.strip() and pair.target.strip()]
-            encoded = _encode(tokenizers, full)
-            short = [(pair, ids) for pair, ids in zip(full, encoded, strict=True) if max(map(len, ids)) <= limit]
-            writers.write([pair for pair, _ in short], [ids for _, ids in short])
+    is_aligned = bool(alignment_files(config.data.train))
+    with _Writers(folder, tokenizers, keep_text=config.tokenizer.sampling > 0, keep_links=is_aligned) as writers:
+        for block in _blocks(_watched(read_linked(config.data.train), "encoding the training set")):
+            full = [one for one in block if one.pair.source.strip() and one.pair.target.strip()]
+            short = [one for one in _encode(tokenizers, full) if max(len(one.source), len(one.target)) <= limit]
+            writers.write(short)
             empty += len(block) - len(full)
             too_long += len(full) - len(short)
             kept += len(short)
@@ -71,26 +76,40 @@ def encode_training(config: Config, tokenizers: Tokenizers, folder: Path) -> Cou
 def encode_validation(config: Config, tokenizers: Tokenizers, folder: Path) -> None:
     """Write the validation pairs into ``folder``, every one: their numbers must stay those of the lines."""
     count = 0
-    with _Writers(folder, tokenizers, keep_text=False) as writers:
-        for block in _blocks(CorpusPairs(config.data.validation, "encoding the validation set")):
-            writers.write(block, _encode(tokenizers, block))
+    with _Writers(folder, tokenizers, keep_text=False, keep_links=False) as writers:
+        for block in _blocks(_watched(read_linked(config.data.validation), "encoding the validation set")):
+            writers.write(_encode(tokenizers, block))
             count += len(block)
     if not count:
         files = ", ".join(corpus_files(config.data.validation))
         raise DataError(f"data.validation holds no sentence pair ({files})")
 
 
-def _encode(tokenizers: Tokenizers, pairs: list[SentencePair]) -> list[tuple[list[int], list[int]]]:
-    sources = tokenizers.source.encode_batch([pair.source for pair in pairs])
-    targets = tokenizers.target.encode_batch([pair.target for pair in pairs])
-    return list(zip(sources, targets, strict=True))
+class _Encoded(NamedTuple):
+    """A pair that is going to be written."""
+
+    pair: SentencePair
+    links: Links
+    source: list[int]
+    target: list[int]
+
+
+def _encode(tokenizers: Tokenizers, pairs: list[AlignedPair]) -> list[_Encoded]:
+    sources = tokenizers.source.encode_batch([pair.source for pair, _ in pairs])
+    targets = tokenizers.target.encode_batch([pair.target for pair, _ in pairs])
+    return [
+        # a link that is not sure is nothing to learn from
+        _Encoded(pair, [] if reference is None else reference.sure, source, target)
+        for (pair, reference), source, target in zip(pairs, sources, targets, strict=True)
+    ]
 
 
 class _Writers:
-    """The files of one encoded corpus: token ids of both sides, and their text if it is kept."""
+    """The files of one encoded corpus: token ids of both sides; their text and gold alignments if they are kept."""
 
-    def __init__(self, folder: Path, tokenizers: Tokenizers, *, keep_text: bool) -> None:
+    def __init__(self, folder: Path, tokenizers: Tokenizers, *, keep_text: bool, keep_links: bool) -> None:
         folder.mkdir()
+        self._tokenizers = tokenizers
         self._stack = contextlib.ExitStack()
         paths = [
             ids_path(folder, "source", len(tokenizers.source)),
@@ -102,6 +121,7 @@ class _Writers:
             for side in ("source", "target")
             if keep_text
         ]
+        self._links = self._stack.enter_context(WordLinksWriter(folder)) if keep_links else None
 
     def __enter__(self) -> _Writers:
         return self
@@ -111,11 +131,17 @@ class _Writers:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def write(self, pairs: list[SentencePair], encoded: list[tuple[list[int], list[int]]]) -> None:
-        for side, writer in enumerate(self._ids):
-            writer.write(ids[side] for ids in encoded)
+    def write(self, encoded: list[_Encoded]) -> None:
+        for writer, ids in zip(self._ids, ("source", "target"), strict=True):
+            writer.write(getattr(one, ids) for one in encoded)
         for side, writer in enumerate(self._text):
-            writer.write(pair[side].encode() for pair in pairs)
+            writer.write(one.pair[side].encode() for one in encoded)
+        if self._links is not None:
+            words = (
+                (tokenizer.word_numbers(one.pair[side]) for one in encoded)
+                for side, tokenizer in enumerate((self._tokenizers.source, self._tokenizers.target))
+            )
+            self._links.write((one.links for one in encoded), *words)
 
 
 class CorpusPairs:
@@ -126,12 +152,18 @@ class CorpusPairs:
         self._doing = doing
 
     def __iter__(self) -> Iterator[SentencePair]:
-        pairs = read_corpus(self._corpus)
-        # disable=None: no bar where nobody watches
-        yield from tqdm(pairs, desc=self._doing, unit=" pairs", delay=1, leave=False, disable=None)
+        return _watched(read_corpus(self._corpus), self._doing)
 
 
-def _blocks(pairs: Iterable[SentencePair]) -> Iterator[list[SentencePair]]:
-    iterator = iter(pairs)
+_Item = TypeVar("_Item")
+
+
+def _watched(items: Iterable[_Item], doing: str) -> Iterator[_Item]:
+    # disable=None: no bar where nobody watches
+    yield from tqdm(items, desc=doing, unit=" pairs", delay=1, leave=False, disable=None)
+
+
+def _blocks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    iterator = iter(items)
     while block := list(islice(iterator, _BLOCK)):
         yield block

@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from operator import index
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seq_attn.data.ragged import Ragged, smallest_dtype
+from seq2seq_attn.data.word_links import WordLinks
 from seq2seq_attn.errors import DataError
 
 SIDES = ("source", "target")
-
-
-class Ragged:
-    """Rows of different lengths behind each other in one flat array.
-
-    Args:
-        values: all rows, one after the other.
-        offsets: where each row starts, and where the last one ends.
-    """
-
-    def __init__(self, values: NDArray[Any], offsets: NDArray[np.int64]) -> None:
-        self.values = values
-        self.offsets = offsets
-        self.lengths: NDArray[np.int64] = np.diff(offsets)
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, row: SupportsIndex) -> NDArray[Any]:
-        number = index(row)
-        return self.values[self.offsets[number] : self.offsets[number + 1]]
-
-    @classmethod
-    def of(cls, rows: Sequence[Sequence[int]], dtype: type[np.integer[Any]]) -> Ragged:
-        """Hold ``rows`` in memory."""
-        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
-        offsets = np.concatenate(([0], np.cumsum(lengths)))
-        return cls(np.fromiter(chain.from_iterable(rows), dtype=dtype, count=int(offsets[-1])), offsets)
-
-    @classmethod
-    def open(cls, path: Path) -> Ragged:
-        """Map what a :class:`RaggedWriter` wrote.
-
-        Raises:
-            DataError: if it is missing or damaged.
-        """
-        try:
-            offsets = np.load(_offsets_path(path), allow_pickle=False)
-            dtype = np.dtype(_suffix_dtype(path))
-            size = path.stat().st_size
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: the prepared corpus cannot be read: {error}") from error
-        if len(offsets) == 0 or size != offsets[-1] * dtype.itemsize:
-            raise DataError(f"{path}: the prepared corpus is damaged: it has {size} bytes; prepare it again")
-        # an empty file cannot be mapped
-        values = np.memmap(path, dtype=dtype, mode="r") if size else np.zeros(0, dtype)
-        return cls(np.asarray(values), offsets)
-
-
-class RaggedWriter:
-    """Writes rows to disk as they come, so that a corpus need not fit into memory.
-
-    Args:
-        path: the file of the values; its suffix is the type, such as ``.uint16``. The offsets go beside it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._dtype = np.dtype(_suffix_dtype(path))
-        self._lengths: list[int] = []
-        self._file: IO[bytes] = path.open("wb")
-
-    def __enter__(self) -> RaggedWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        if kind is None:
-            offsets = np.concatenate(([0], np.cumsum(self._lengths, dtype=np.int64))).astype(np.int64)
-            np.save(_offsets_path(self._path), offsets)
-
-    def write(self, rows: Iterable[Sequence[int]]) -> None:
-        """Append rows of numbers (bytes are numbers, too)."""
-        for row in rows:
-            self._lengths.append(len(row))
-            self._file.write(row if isinstance(row, bytes) else np.asarray(row, dtype=self._dtype).tobytes())
 
 
 class EncodedCorpus:
@@ -101,16 +21,23 @@ class EncodedCorpus:
     Args:
         source: token ids of the source sentences.
         target: token ids of the target sentences.
+        links: their gold alignments, if there are any.
     """
 
-    def __init__(self, source: Ragged, target: Ragged) -> None:
+    def __init__(self, source: Ragged, target: Ragged, links: WordLinks | None = None) -> None:
         if len(source) != len(target):
             raise DataError(
                 f"the prepared corpus is damaged: {len(source)} source sentences, {len(target)} target sentences; "
                 "prepare it again"
             )
+        if links is not None and len(links.links) != len(source):
+            raise DataError(
+                f"the prepared corpus is damaged: {len(source)} pairs, but alignments of {len(links.links)}; "
+                "prepare it again"
+            )
         self._source = source
         self._target = target
+        self.links = links
 
     @classmethod
     def open(cls, folder: Path) -> EncodedCorpus:
@@ -119,7 +46,8 @@ class EncodedCorpus:
         Raises:
             DataError: if it is missing or damaged.
         """
-        return cls(*(Ragged.open(_find(folder, side)) for side in SIDES))
+        source, target = (Ragged.open(_find(folder, side)) for side in SIDES)
+        return cls(source, target, WordLinks.open(folder))
 
     def __len__(self) -> int:
         return len(self._source)
@@ -145,17 +73,12 @@ class EncodedCorpus:
 
 def ids_path(folder: Path, side: str, vocabulary_size: int) -> Path:
     """Name the file of one side's token ids; the suffix is the smallest type that holds them."""
-    return folder / f"{side}.{ids_dtype(vocabulary_size).__name__}"
+    return folder / f"{side}.{smallest_dtype(vocabulary_size).__name__}"
 
 
 def text_path(folder: Path, side: str) -> Path:
     """Name the file of one side's text."""
     return folder / f"{side}_text.uint8"
-
-
-def ids_dtype(vocabulary_size: int) -> type[np.integer[Any]]:
-    """Return the smallest type that holds the ids of a vocabulary."""
-    return np.uint16 if vocabulary_size <= 2**16 else np.int32
 
 
 def _find(folder: Path, side: str) -> Path:
@@ -164,11 +87,3 @@ def _find(folder: Path, side: str) -> Path:
         if path.is_file():
             return path
     raise DataError(f"{folder}: the {side} side of the prepared corpus is missing; prepare it again")
-
-
-def _suffix_dtype(path: Path) -> str:
-    return path.suffix.removeprefix(".")
-
-
-def _offsets_path(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.offsets.npy")

@@ -23,6 +23,7 @@ class BatchLoader:
         batch_sentences: see :class:`~seq2seq_attn.data.sampler.BatchSampler`.
         seed: of the order.
         ahead: batches that are made before they are asked for.
+        with_alignment: give batches their gold alignments; the corpus must have them.
         pin_memory: put batches where a CUDA device can read them on its own.
     """
 
@@ -34,12 +35,14 @@ class BatchLoader:
         batch_sentences: int | None = None,
         seed: int,
         ahead: int = 4,
+        with_alignment: bool = False,
         pin_memory: bool = False,
     ) -> None:
         self._corpus_of = (lambda _: corpus) if isinstance(corpus, EncodedCorpus) else corpus
         self._limits = (batch_tokens, batch_sentences)
         self._seed = seed
         self._ahead = ahead
+        self._with_alignment = with_alignment
         self._pin_memory = pin_memory
         self._lock = threading.Lock()
         self._newest: tuple[int, EncodedCorpus, list[NDArray[np.int64]]] | None = None
@@ -56,7 +59,12 @@ class BatchLoader:
         corpus, batches = self._plan(epoch)
         for numbers in batches[start:]:
             rows = numbers.tolist()
-            batch = collate([corpus.source(row) for row in rows], [corpus.target(row) for row in rows], numbers)
+            batch = collate(
+                [corpus.source(row) for row in rows],
+                [corpus.target(row) for row in rows],
+                numbers,
+                alignment=corpus.links.matrices(rows) if self._with_alignment and corpus.links else None,
+            )
             yield batch.pin_memory() if self._pin_memory else batch
 
     def _plan(self, epoch: int) -> tuple[EncodedCorpus, list[NDArray[np.int64]]]:

@@ -10,7 +10,16 @@ from pathlib import Path
 from seq2seq_attn.config.schema import Config
 from seq2seq_attn.data.encode import CorpusPairs, Counts, encode_training, encode_validation
 from seq2seq_attn.data.encoded import EncodedCorpus
-from seq2seq_attn.data.record import Record, changes, digest_corpus, digest_folder, read_record, write_record
+from seq2seq_attn.data.links import alignment_files
+from seq2seq_attn.data.record import (
+    Record,
+    changes,
+    digest_alignments,
+    digest_corpus,
+    digest_folder,
+    read_record,
+    write_record,
+)
 from seq2seq_attn.data.sampling import SampledCorpus
 from seq2seq_attn.data.tokenizers import Tokenizers, train_tokenizers
 from seq2seq_attn.errors import CheckpointError, DataError
@@ -70,6 +79,8 @@ def prepare(config: Config, folder: Path, *, report: Report) -> PreparedData:
         record = {
             "format": FORMAT,
             **text,
+            "training alignments": digest_alignments(config.data.train),
+            "validation alignments": digest_alignments(config.data.validation),
             "tokenizer": digest_folder(home),
             "data.max_length": config.data.max_length,
             "tokenizer.sampling": config.tokenizer.sampling > 0,  # it needs the raw text, whatever its value
@@ -128,6 +139,8 @@ def _reuse(config: Config, corpus: Path, record: Record, tokenizers: Tokenizers,
 
 def _open(config: Config, corpus: Path, tokenizers: Tokenizers, counts: Counts) -> PreparedData:
     train = EncodedCorpus.open(corpus / "train")
+    if alignment_files(config.data.train) and train.links is None:
+        raise DataError(f"{corpus}: the alignments of the prepared corpus are missing; prepare it again")
     validation = EncodedCorpus.open(corpus / "validation")
     sampled = None
     if config.tokenizer.sampling > 0:

@@ -48,10 +48,21 @@ def digest_corpus(corpus: Iterable[CorpusConfig]) -> str:
     for part in corpus:
         files = corpus_files(part)
         kind = corpus_format(part)
-        columns = {} if kind == "text" else part.model_dump(mode="json", exclude={kind})
+        columns = {} if kind == "text" else part.model_dump(mode="json", exclude={kind, "alignments"})
         total.update(json.dumps([kind, columns, len(files)], sort_keys=True).encode())
         for path in files:
             total.update(_digest_file(path).encode())
+    return total.hexdigest()
+
+
+def digest_alignments(corpus: Iterable[CorpusConfig]) -> str | None:
+    """Digest what the alignments of a corpus say, wherever their files lie; None where there are none."""
+    files = [part.alignments or () for part in corpus]
+    if not any(files):
+        return None
+    total = hashlib.sha256()
+    for paths in files:
+        total.update(json.dumps([_digest_file(path) for path in paths]).encode())
     return total.hexdigest()
 
 

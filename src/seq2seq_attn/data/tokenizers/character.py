@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from operator import index
 from typing import SupportsIndex
 
-from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD, SPECIALS
+from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD, SPECIALS, number_words
 from seq2seq_attn.data.tokenizers.vocabulary import ListTokenizer
 
 
@@ -33,6 +33,10 @@ class CharacterTokenizer(ListTokenizer):
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Put the characters together."""
         return "".join(self._visible(number) for number in map(index, ids) if number not in (PAD, BOS, EOS))
+
+    def word_numbers(self, text: str) -> list[int]:
+        """Return for each character the number of the word it belongs to."""
+        return number_words(list(text), text)
 
     def is_word_start(self, token_id: int) -> bool:
         """Tell whether this is a whitespace character."""

@@ -20,6 +20,7 @@ from seq2seq_attn.data.tokenizers.base import (
     UNKNOWN_TEXT,
     WORD_START,
     Tokenizer,
+    number_words,
 )
 from seq2seq_attn.data.tokenizers.vocabulary import write_settings
 from seq2seq_attn.errors import CheckpointError, ConfigError, DataError
@@ -161,6 +162,13 @@ class SentencePieceTokenizer(Tokenizer):
     def is_word_start(self, token_id: int) -> bool:
         """Tell whether this subword begins with ``▁``."""
         return self.id_to_token(token_id).startswith(WORD_START)
+
+    def word_numbers(self, text: str) -> list[int]:
+        """Return for each subword the number of the word it belongs to."""
+        pieces = self.tokenize(text)
+        # a tab is spelled as two letters while it is encoded, and yet it separates words
+        spelled = "".join(pieces).replace(WORD_START, " ")
+        return number_words(pieces, _TO_UNESCAPE.sub(lambda match: _PLAIN[match.group()] * 2, spelled))
 
     def scores(self) -> dict[str, tuple[int, float]]:
         """Return the id and the score of each subword, special symbols left out."""

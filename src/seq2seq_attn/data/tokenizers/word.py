@@ -69,6 +69,24 @@ class WordTokenizer(ListTokenizer):
         tokens = [self._visible(number) for number in map(index, ids) if number not in (PAD, BOS, EOS)]
         return join_words(tokens) if self.marks else " ".join(tokens)
 
+    def word_numbers(self, text: str) -> list[int]:
+        """Return for each token the number of the word it belongs to, by the spacing it has in ``text``."""
+        numbers: list[int] = []
+        words = 0  # begun so far
+        touching = False  # the next token touches the one before it
+        for token in self.tokenize(text):
+            if not self.marks:
+                numbers.append(words)
+                words += len(token.split())
+            elif token.isspace():
+                numbers.append(words)
+                touching = False
+            else:
+                words += not (touching or _joins_left(token))
+                numbers.append(words - 1)
+                touching = _joins_right(token)
+        return numbers
+
     def is_word_start(self, token_id: int) -> bool:
         """Tell whether this token stands free of the one before it, as far as it can know."""
         token = self.tokens[token_id]

@@ -1,0 +1,121 @@
+"""Gold alignments of an encoded corpus: links between words, and the words that tokens belong to.
+
+Links stay links between words on disk. They become a matrix over tokens when a batch is made, because
+with subword sampling the tokens of a word are others in each epoch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seq_attn.alignment import Links
+from seq2seq_attn.data.ragged import Ragged, RaggedWriter
+from seq2seq_attn.errors import DataError
+
+_FILES = ("links.int32", "source_words.int32", "target_words.int32")
+
+
+@dataclass(frozen=True)
+class WordLinks:
+    """The gold alignments of a corpus.
+
+    Attributes:
+        links: of each pair: source word, target word, source word, target word, ...
+        source_words: of each source sentence the word that each token belongs to.
+        target_words: of each target sentence the word that each token belongs to.
+    """
+
+    links: Ragged
+    source_words: Ragged
+    target_words: Ragged
+
+    @classmethod
+    def open(cls, folder: Path) -> WordLinks | None:
+        """Map what a :class:`WordLinksWriter` wrote into ``folder``; None if none did.
+
+        Raises:
+            DataError: if it is damaged.
+        """
+        paths = [folder / name for name in _FILES]
+        if not any(path.exists() for path in paths):
+            return None
+        found = cls(*(Ragged.open(path) for path in paths))
+        if not len(found.links) == len(found.source_words) == len(found.target_words):
+            raise DataError(f"{folder}: the alignments of the prepared corpus are damaged; prepare it again")
+        return found
+
+    def matrices(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Say what each target token of some pairs should attend to.
+
+        The weight is spread evenly over all tokens of all source words that the token's word is linked to
+        (Mi et al. 2016, https://arxiv.org/abs/1608.00112). Tokens of words without links,
+        ``EOS`` and padding have rows of zeros, and no column of ``EOS`` or padding has any weight.
+
+        Args:
+            rows: numbers of the pairs.
+
+        Returns:
+            Shape (pairs, target_len, source_len), with room for ``EOS``; rows sum to 1 or are zero.
+        """
+        links = [self.links[row] for row in rows]
+        sources, targets = [self.source_words[row] for row in rows], [self.target_words[row] for row in rows]
+        pair = np.repeat(np.arange(len(rows)), [len(row) // 2 for row in links])
+        source, target = np.concatenate(links).reshape(-1, 2).T
+        # one word more on either side, which is linked to nothing: that of EOS and padding
+        no_source, no_target = 1 + _largest([*sources, source]), 1 + _largest([*targets, target])
+        linked = np.zeros((len(rows), no_target + 1, no_source + 1), np.float32)
+        linked[pair, target, source] = 1
+        target_words, source_words = _padded(targets, no_target), _padded(sources, no_source)
+        pairs = np.arange(len(rows))[:, None, None]
+        matrices: NDArray[np.float32] = linked[pairs, target_words[:, :, None], source_words[:, None, :]]
+        matrices /= np.maximum(matrices.sum(axis=2, keepdims=True), 1)
+        return matrices
+
+
+class WordLinksWriter:
+    """Writes the gold alignments of a corpus as it is encoded.
+
+    Args:
+        folder: of the encoded corpus.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._stack = contextlib.ExitStack()
+        self._writers = [self._stack.enter_context(RaggedWriter(folder / name)) for name in _FILES]
+
+    def __enter__(self) -> WordLinksWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def write(
+        self, links: Iterable[Links], source_words: Iterable[Sequence[int]], target_words: Iterable[Sequence[int]]
+    ) -> None:
+        """Append some pairs."""
+        flat = (list(chain.from_iterable(row)) for row in links)
+        for writer, rows in zip(self._writers, (flat, source_words, target_words), strict=True):
+            writer.write(rows)
+
+
+def _largest(rows: Sequence[NDArray[Any]]) -> int:
+    return max((int(row.max()) for row in rows if len(row)), default=0)
+
+
+def _padded(rows: Sequence[NDArray[Any]], word: int) -> NDArray[np.int64]:
+    longest = max(len(row) for row in rows)
+    padded = np.full((len(rows), longest + 1), word, dtype=np.int64)
+    for to, row in zip(padded, rows, strict=True):
+        to[: len(row)] = row
+    return padded

@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from seq2seq_attn.config.types import Count, CountOrZero, NotNegative, Positive, Section, Share, ShareOrAll, wrong
+from seq2seq_attn.config.types import (
+    Count,
+    CountOrZero,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+    ShareOrAll,
+    Shorthand,
+    wrong,
+)
 
 DEFAULT_BATCH_TOKENS = 2048  # used when neither batch_tokens nor batch_sentences is written
 
@@ -48,6 +58,21 @@ class ScheduleConfig(Section):
     halve_after_epochs: Count = Field(default=8, description="luong: the rate drops after each epoch from this one on.")
 
 
+class GuidedAlignmentConfig(Section):
+    """Teaches the attention what gold alignments say; a number alone is the weight."""
+
+    loss: Literal["cross_entropy", "mse"] = Field(default="cross_entropy", description="How far the two are apart.")
+    weight: NotNegative = Field(default=0.0, description="Factor of this loss beside the likelihood's; 0: not used.")
+
+
+def _expand_guided(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"weight": value}
+    if value is None or isinstance(value, Mapping | GuidedAlignmentConfig):
+        return value
+    raise wrong("expected a number, or a mapping of loss and weight")
+
+
 def _validate_every(value: object) -> object:
     if value == "epoch" or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
@@ -68,6 +93,12 @@ class TrainingConfig(Section):
     optimizer: OptimizerConfig = Field(default=OptimizerConfig(), description="Update rule.")
     schedule: ScheduleConfig = Field(default=ScheduleConfig(), description="Learning rate over time.")
     label_smoothing: Share = Field(default=0.1, description="Probability taken from the right token for all others.")
+    guided_alignment: Annotated[GuidedAlignmentConfig, Shorthand(_expand_guided, {"type": "number", "minimum": 0})] = (
+        Field(default=GuidedAlignmentConfig(), description="Learn attention from the `alignments` of the corpora.")
+    )
+    coverage_loss: NotNegative = Field(
+        default=0.0, description="Factor of the penalty on looking again where one has looked; 0: none."
+    )
     clip_norm: Positive | None = Field(default=1.0, description="Largest norm of the gradient; null: any.")
     batch_tokens: Count | None = Field(
         default=None,

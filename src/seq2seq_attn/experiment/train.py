@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,11 +16,11 @@ from seq2seq_attn.checkpoint import CheckpointStore
 from seq2seq_attn.checkpoint.contents import Info, read_parameters, read_training
 from seq2seq_attn.checkpoint.load import CHECKPOINTS
 from seq2seq_attn.config import Config, load_config
-from seq2seq_attn.data.corpus import read_corpus
+from seq2seq_attn.data.links import alignment_files, read_linked
 from seq2seq_attn.data.loader import BatchLoader
 from seq2seq_attn.data.prepare import PreparedData, prepare
 from seq2seq_attn.data.tokenizers import PAD
-from seq2seq_attn.errors import CheckpointError
+from seq2seq_attn.errors import CheckpointError, ConfigError
 from seq2seq_attn.evaluation.metrics import MetricScore
 from seq2seq_attn.experiment.evaluate import evaluate, read_split
 from seq2seq_attn.experiment.run_folder import (
@@ -41,6 +42,7 @@ from seq2seq_attn.training.schedules import Schedule
 from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.trainer import Settings, Trainer
 from seq2seq_attn.training.updater import Updater
+from seq2seq_attn.training.weight_losses import WeightLosses
 from seq2seq_attn.translator import Translator
 
 RUNS = Path("runs")
@@ -145,12 +147,29 @@ def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> Prepar
     """
     check_run_folder(folder, config, resume=resume)
     with torch.device("meta"):  # sizes and names only; the vocabulary does not matter
-        build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
-    for name in ("validation", *config.data.test):
-        read_split(config, name)
+        model = build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
+    _check_weight_losses(config, model)
+    for corpus in (config.data.validation, *((one,) for one in config.data.test.values())):
+        collections.deque(read_linked(corpus), maxlen=0)  # what is wrong in them should not show after training
     prepared = prepare(config, folder, report=say)
     write_run_config(folder, config)
     return prepared
+
+
+def _check_weight_losses(config: Config, model: Seq2Seq) -> None:
+    """Refuse losses on weights that nothing gives, or that nothing says what they should be."""
+    guided = config.training.guided_alignment.weight > 0
+    for key, is_on in (("guided_alignment", guided), ("coverage_loss", config.training.coverage_loss > 0)):
+        if is_on and not model.attends:
+            raise ConfigError(
+                f"training.{key} is about attention weights, but this model has none (model.attention is "
+                f"{config.model.attention!r}); set it to 0, or choose an attention"
+            )
+    if guided and not alignment_files(config.data.train):
+        raise ConfigError(
+            "training.guided_alignment learns from gold alignments, but data.train has none: name their files as "
+            "data.train.alignments (a line per pair, such as 0-0 1-2), or set training.guided_alignment to 0"
+        )
 
 
 def _build_trainer(
@@ -171,6 +190,9 @@ def _build_trainer(
         precision=precision,
         label_smoothing=training.label_smoothing,
         clip_norm=training.clip_norm,
+        weight_losses=WeightLosses(
+            training.coverage_loss, training.guided_alignment.weight, training.guided_alignment.loss
+        ),
     )
     store = CheckpointStore(
         folder / CHECKPOINTS,
@@ -191,6 +213,7 @@ def _build_trainer(
             batch_tokens=training.batch_tokens,
             batch_sentences=training.batch_sentences,
             seed=config.seed,
+            with_alignment=training.guided_alignment.weight > 0,
             pin_memory=device.type == "cuda",
         ),
         settings=Settings(
@@ -214,12 +237,11 @@ def _build_trainer(
 def _build_validator(
     config: Config, model: Seq2Seq, prepared: PreparedData, precision: Precision, interrupts: Interrupts
 ) -> Validator:
-    pairs = list(read_corpus(config.data.validation))
     return Validator(
         model,
         prepared.tokenizers,
         prepared.validation,
-        ([pair.source for pair in pairs], [pair.target for pair in pairs]),
+        list(read_linked(config.data.validation)),
         decoding=config.decoding,
         precision=precision,
         check=interrupts.check,

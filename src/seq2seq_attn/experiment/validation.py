@@ -1,4 +1,4 @@
-"""How good is the model now?  Loss, perplexity and BLEU on the validation split."""
+"""How good is the model now?  Loss, perplexity, BLEU and alignments on the validation split."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import torch
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.batching import collate
 from seq2seq_attn.data.encoded import EncodedCorpus
+from seq2seq_attn.data.links import AlignedPair
 from seq2seq_attn.data.sampler import BatchSampler
 from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.evaluation.metrics import score_corpus
+from seq2seq_attn.experiment.align import score_alignments
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.losses import batch_loss
@@ -31,8 +33,7 @@ class Validator:
         model: as it is at each call.
         tokenizers: of both languages.
         corpus: the encoded split, for the loss.
-        sources: its source sentences, for BLEU.
-        references: its target sentences.
+        pairs: its sentences, for BLEU, and their gold alignments where there are some.
         decoding: length limits and batch size of the search.
         precision: of the loss' matrix products.
         check: called between batches; may raise to stop.
@@ -43,7 +44,7 @@ class Validator:
         model: Seq2Seq,
         tokenizers: Tokenizers,
         corpus: EncodedCorpus,
-        text: tuple[Sequence[str], Sequence[str]],
+        pairs: Sequence[AlignedPair],
         *,
         decoding: DecodingConfig,
         precision: Precision,
@@ -52,15 +53,24 @@ class Validator:
         self.model = model
         self.translator = Translator(model, tokenizers, decoding)
         self.corpus = corpus
-        self.sources, self.references = text
+        self.sources = [pair.source for pair, _ in pairs]
+        self.references = [pair.target for pair, _ in pairs]
+        self.aligned = [one for one in pairs if one.reference is not None] if model.attends else []
         self.precision = precision
         self.check = check
 
     def __call__(self) -> dict[str, float]:
-        """Return ``loss`` (nats per target token), ``perplexity`` and ``bleu``."""
+        """Return ``loss`` (nats per target token), ``perplexity``, ``bleu``.
+
+        Where there are gold alignments, there is an ``alignment_error_rate``, too.
+        """
         self.model.eval()
         loss = self._loss()
-        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "bleu": self._bleu()}
+        scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "bleu": self._bleu()}
+        if self.aligned:
+            self.check()
+            scores["alignment_error_rate"] = score_alignments(self.translator, self.aligned).error_rate
+        return scores
 
     @torch.inference_mode()
     def _loss(self) -> float:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.runtime import optional_import
+from seq2seq_attn.training.weight_losses import WEIGHT_LOSSES
 
 Record = Mapping[str, object]
 
@@ -118,7 +119,8 @@ class Screen:
         if self._quiet:
             return
         if record["kind"] == "train":
-            shown = {name: _short(record[name]) for name in ("loss", "tokens_per_second", "minutes_left")}
+            names = ("loss", *(name for name in WEIGHT_LOSSES if name in record), "tokens_per_second", "minutes_left")
+            shown = {name: _short(record[name]) for name in names}
             if self._bar is not None and not self._bar.disable:
                 self._bar.set_postfix(shown)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -22,6 +22,7 @@ class TrainState:
         bad_for_rate: validations without progress since the rate last changed.
         window_loss: loss summed since the last log line.
         window_tokens: target tokens since the last log line.
+        window_weight_losses: losses on attention weights summed since then, by name.
     """
 
     step: int = 0
@@ -36,3 +37,4 @@ class TrainState:
     bad_for_rate: int = 0
     window_loss: float = 0.0
     window_tokens: int = 0
+    window_weight_losses: dict[str, float] = field(default_factory=dict)

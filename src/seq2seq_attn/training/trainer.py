@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.errors import TrainingError
@@ -97,6 +98,7 @@ class Trainer:
         self.state = TrainState()
         self._stream: Iterator[Batch] | None = None
         self._window_loss = torch.zeros(())
+        self._window_weight_losses: dict[str, Tensor] = {}
         self._clock = time.perf_counter()
         self._window_start = (0.0, 0)
 
@@ -109,7 +111,8 @@ class Trainer:
         """
         self._clock = time.perf_counter()
         self._window_start = (self.state.seconds, self.state.window_tokens)
-        self._window_loss = torch.tensor(self.state.window_loss, dtype=torch.float64, device=self.updater.device)
+        self._window_loss = self._sum(self.state.window_loss)
+        self._window_weight_losses = {name: self._sum(value) for name, value in self.state.window_weight_losses.items()}
         try:
             while True:
                 if self._validation_due():
@@ -129,6 +132,9 @@ class Trainer:
             self.screen.close()
         return reason
 
+    def _sum(self, value: float) -> Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=self.updater.device)
+
     def _reason_to_end(self) -> str | None:
         patience = self.settings.patience
         if patience is not None and self.state.bad_validations >= patience:
@@ -147,6 +153,8 @@ class Trainer:
         rate = self.settings.learning_rate * self.schedule.rate_factor(state, share_done)
         result = self.updater.update(group, rate)
         self._window_loss += result.likelihood
+        for name, value in result.weight_losses.items():
+            self._window_weight_losses.setdefault(name, self._sum(0.0)).add_(value)
         state.window_tokens += result.tokens
         state.tokens += result.tokens
         state.step += 1
@@ -175,6 +183,7 @@ class Trainer:
             "epoch": state.epoch,
             "loss": loss,
             "perplexity": _perplexity(loss),
+            **{name: float(value) / state.window_tokens for name, value in self._window_weight_losses.items()},
             "learning_rate": rate,
             "gradient_norm": gradient_norm,
             "tokens": state.tokens,
@@ -184,6 +193,7 @@ class Trainer:
         }
         self._emit(record)
         self._window_loss.zero_()
+        self._window_weight_losses = {}
         state.window_tokens = 0
         self._window_start = (state.seconds, 0)
 
@@ -223,6 +233,7 @@ class Trainer:
     def _save(self, scores: Scores | None) -> None:
         self._tick()
         self.state.window_loss = float(self._window_loss)
+        self.state.window_weight_losses = {name: float(value) for name, value in self._window_weight_losses.items()}
         self.save(self.state, scores)
         self._tick()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
-from seq2seq_attn.training.losses import batch_loss
+from seq2seq_attn.training.losses import forced_loss
+from seq2seq_attn.training.weight_losses import WeightLosses
 
 
 class StepResult(NamedTuple):
@@ -20,6 +22,7 @@ class StepResult(NamedTuple):
     likelihood: Tensor  # negative log-likelihood, summed over tokens
     gradient_norm: Tensor  # before clipping
     tokens: int
+    weight_losses: Mapping[str, Tensor] = MappingProxyType({})  # by name, summed over tokens, without their factors
 
 
 class Updater:
@@ -36,6 +39,7 @@ class Updater:
         precision: of the matrix products.
         label_smoothing: share of probability given to all tokens alike.
         clip_norm: largest norm of the gradient; None for any.
+        weight_losses: what is added for the attention weights.
     """
 
     def __init__(
@@ -47,12 +51,14 @@ class Updater:
         precision: Precision,
         label_smoothing: float,
         clip_norm: float | None,
+        weight_losses: WeightLosses | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.device = device
         self.precision = precision
         self.label_smoothing = label_smoothing
+        self.weight_losses = weight_losses or WeightLosses()
         self.clip_norm = float("inf") if clip_norm is None else clip_norm
         # float16 has so narrow a range that small gradients vanish unless the loss is scaled up
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
@@ -64,18 +70,25 @@ class Updater:
             group["lr"] = learning_rate
         tokens = sum(batch.target_tokens for batch in batches)
         likelihood = torch.zeros((), device=self.device)
+        factors = self.weight_losses.factors
+        sums = {name: torch.zeros((), device=self.device) for name in factors}
         for batch in batches:
             batch = batch.to(self.device)
             with self.precision.autocast(self.device):
-                loss = batch_loss(self.model, batch, smoothing=self.label_smoothing)
-            self.scaler.scale(loss.smoothed / tokens).backward()  # type: ignore[no-untyped-call]
+                forced = self.model(batch.source, batch.source_lengths, batch.target_in)
+                loss = forced_loss(self.model, forced, batch, smoothing=self.label_smoothing)
+                total = loss.smoothed
+                for name, found in self.weight_losses.sums(forced.weights, batch).items():
+                    total = total + factors[name] * found
+                    sums[name] += found.detach()
+            self.scaler.scale(total / tokens).backward()  # type: ignore[no-untyped-call]
             likelihood += loss.negative_log_likelihood
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        return StepResult(likelihood, norm, tokens)
+        return StepResult(likelihood, norm, tokens, sums)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs of optimizer and scaler."""

@@ -1,4 +1,4 @@
-"""Scores and the normalizer on their own: closed forms that can be checked with a pencil."""
+"""Scores on their own: every energy against its equation."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import math
 import attention_references
 import pytest
 import torch
-from building import LENGTHS, assert_same, mask_of, normal, numbers, sizes_of, small_attention
-from plain import softmax
+from building import assert_same, mask_of, normal, numbers, sizes_of, small_attention
 from specs import NAMES, parse
 
-from seq2seq_attn.attention import Score, find_attention
-from seq2seq_attn.attention.normalizers import Softmax
+from seq2seq_attn.attention import Score, build_attention, find_attention
 from seq2seq_attn.attention.scored import ScoredAttention
+from seq2seq_attn.errors import DataError
 
 SCORES = [name for name in NAMES if parse(name).score == name and issubclass(find_attention(name).cls, Score)]
-ONE_ROW = torch.tensor([[True, True]])
+LOCATION_SIZES = {"query_size": 3, "value_size": 5, "hidden_size": 2}
 
 
 def score_of(name: str) -> Score:
@@ -55,51 +54,53 @@ def test_a_score_says_where_it_comes_from(name):
     assert cls.summary
 
 
-def test_softmax_of_zero_and_one():
-    weights = Softmax()(torch.tensor([[[0.0, 1.0]]], dtype=torch.float64), ONE_ROW)
-    assert_same(weights, [[[1 / (1 + math.e), math.e / (1 + math.e)]]])
+def location_attention() -> ScoredAttention:
+    """One whose rows are 0, 1, 2 and so on in every column."""
+    attention = build_attention("luong-location", **LOCATION_SIZES).double()
+    assert isinstance(attention, ScoredAttention)
+    rows = attention.score.position_layer.weight
+    with torch.no_grad():
+        rows.copy_(torch.arange(len(rows)).unsqueeze(1).expand_as(rows))
+    return attention
 
 
-def test_equal_energies_give_the_mean():
-    weights = Softmax()(torch.full((len(LENGTHS), 2, max(LENGTHS)), 3.25, dtype=torch.float64), mask_of(LENGTHS))
-    for row, length in enumerate(LENGTHS):
-        assert_same(weights[row, :, :length], [[1 / length] * length] * 2)
+def test_location_energies_are_the_rows_of_the_positions_times_the_state():
+    attention, query = location_attention(), torch.tensor([[[1.0, 0.5, -1.25]]]).double()
+    keys = attention.score.project(normal(1, 4, 5))
+    assert keys.shape == (1, 4, 0)
+    assert_same(attention.score(query, keys), [[[0.0, 0.25, 0.5, 0.75]]])
 
 
-def test_energies_too_large_for_exp_are_compared_all_the_same():
-    weights = Softmax()(torch.tensor([[[1e5, 1e5 + 1.0]]], dtype=torch.float64), ONE_ROW)
-    assert_same(weights, [[[1 / (1 + math.e), math.e / (1 + math.e)]]], 1e-9)
+def test_location_weights_know_nothing_of_what_is_there():
+    attention, queries, mask = location_attention(), normal(2, 3, 3), mask_of((4, 2))
+    found, other = (attention(queries, attention.memorize(normal(2, 4, 5, seed=s), mask)) for s in (2, 7))
+    assert torch.equal(found.weights, other.weights)
+    assert not torch.equal(found.context, other.context)
 
 
-def test_every_weight_is_that_of_plain_python():
-    energies, mask = normal(len(LENGTHS), 3, max(LENGTHS), seed=4) * 5, mask_of(LENGTHS)
-    weights = Softmax()(energies, mask)
-    for row, length in enumerate(LENGTHS):
-        for step in range(3):
-            assert_same(weights[row, step, :length], softmax(energies[row, step, :length].tolist()))
-            assert (weights[row, step, length:] == 0).all()
+def test_rows_of_positions_that_the_batch_does_not_have_are_not_touched():
+    attention, queries, mask = location_attention(), normal(1, 3, 3), mask_of((4,))
+    clean = attention(queries, attention.memorize(normal(1, 4, 5), mask))
+    rows = attention.score.position_layer.weight
+    with torch.no_grad():
+        rows[4:] = math.nan
+    found = attention(queries, attention.memorize(normal(1, 4, 5), mask))
+    (gradient,) = torch.autograd.grad(found.context.sum(), rows)
+    assert torch.equal(found.weights, clean.weights)
+    assert gradient[:4].any()
+    assert not gradient[4:].any()
 
 
-def test_gradients_of_the_normalizer():
-    energies = normal(2, 3, 5, seed=4).requires_grad_()
-    mask = mask_of((5, 2))
-    assert torch.autograd.gradcheck(lambda energies: Softmax()(energies, mask), (energies,))
-    assert torch.autograd.gradgradcheck(lambda energies: Softmax()(energies, mask), (energies,))
-
-
-def test_nan_energy_on_padding_reaches_neither_weights_nor_gradients():
-    energies, mask = normal(2, 3, 5, seed=4), mask_of((5, 2))
-    spoilt = energies.masked_fill(~mask.unsqueeze(1), math.nan).requires_grad_()
-    weights = Softmax()(spoilt, mask)
-    (gradient,) = torch.autograd.grad((weights * normal(2, 3, 5, seed=5)).sum(), spoilt)
-    assert torch.equal(weights, Softmax()(energies, mask))
-    assert gradient.isfinite().all()
-    assert (gradient[1, :, 2:] == 0).all()
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_energies_become_single_precision_weights(dtype):
-    """Two energies of 200 and 200.5 differ in the weights, not only after rounding."""
-    weights = Softmax()(torch.tensor([[[200.0, 201.0]]], dtype=dtype), ONE_ROW)
-    assert weights.dtype == torch.float32
-    torch.testing.assert_close(weights[0, 0], torch.tensor([1 / (1 + math.e), math.e / (1 + math.e)]))
+@pytest.mark.parametrize("positions", [13, 1024])
+def test_a_source_longer_than_the_rows_is_refused_with_both_numbers(positions, monkeypatch):
+    monkeypatch.setattr("seq2seq_attn.attention.scores.location.POSITIONS", positions)
+    attention = build_attention("luong-location", **LOCATION_SIZES)
+    longest = torch.zeros(1, positions, 5)
+    assert attention.memorize(longest, torch.ones(1, positions, dtype=torch.bool)).keys.shape[1] == positions
+    longer = torch.zeros(1, positions + 1, 5)
+    with pytest.raises(DataError) as caught:
+        attention.memorize(longer, torch.ones(1, positions + 1, dtype=torch.bool))
+    assert str(caught.value) == (
+        f"a source sentence has {positions + 1} tokens, but the location score of luong-location knows {positions} "
+        "source positions; split the sentence, or train with another model.attention"
+    )

@@ -1,0 +1,1 @@
+"""What the scripts that measure are made of: mechanisms written in one word, data, clocks, tables."""

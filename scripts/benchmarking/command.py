@@ -1,0 +1,79 @@
+"""The command line of ``scripts/benchmark.py``: a verb for each thing that is measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from seq2seq_attn.errors import Seq2SeqError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line, measure, print; return the exit status."""
+    parser = argparse.ArgumentParser(prog="benchmark.py", description="Measure what things cost on this machine.")
+    verbs = parser.add_subparsers(title="what to measure", required=True, metavar="VERB")
+    for name, summary, add_options, run in VERBS:
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        add_options(verb)
+        verb.add_argument("--json", action="store_true", help="print one JSON object")
+        verb.set_defaults(run=run)
+    options = parser.parse_args(arguments)
+    try:
+        found, text = options.run(options)
+    except Seq2SeqError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("benchmark: interrupted", file=sys.stderr)
+        return 130
+    print(json.dumps(found, ensure_ascii=False) if options.json else text)
+    return 0
+
+
+def _attention_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=Path("configs/multi30k-en-de.yaml"), help="default: %(default)s")
+    parser.add_argument(
+        "--attention",
+        action="append",
+        metavar="NAME",
+        help="a mechanism, with parts if wanted: bahdanau+coverage=sum; may be repeated; default: all there are",
+    )
+    parser.add_argument("--steps", type=int, default=20, help="steps of each in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that are timed (default: %(default)s)")
+    parser.add_argument("--wiring", help="of all mechanisms, the baseline included; default: as in each paper")
+    parser.add_argument("--precision", help="auto, float32, bfloat16 or float16; default: as the configuration")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: as the configuration")
+    parser.add_argument("--synthetic", action="store_true", help="invent sentences, whatever text there is")
+    parser.add_argument("overrides", nargs="*", metavar="key.path=value", help="of the configuration")
+
+
+def _attention(options: argparse.Namespace) -> tuple[dict[str, object], str]:
+    # inside: torch takes seconds to load, and --help should not wait for it
+    from .attention import Plan, format_table, measure
+
+    overrides = list(options.overrides)
+    overrides += [f"training.precision={options.precision}"] if options.precision else []
+    overrides += [f"training.threads={options.threads}"] if options.threads is not None else []
+    plan = Plan(
+        config=options.config,
+        specs=options.attention or (),
+        steps=options.steps,
+        rounds=options.rounds,
+        wiring=options.wiring,
+        overrides=overrides,
+        synthetic=options.synthetic,
+    )
+    found = measure(plan, lambda line: print(line, file=sys.stderr))
+    return found, format_table(found)
+
+
+Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], tuple[Any, str]]]
+
+VERBS: tuple[Verb, ...] = (
+    ("attention", "the cost of a training step with each attention mechanism", _attention_options, _attention),
+)
+"""Name, summary, options, and what gives the result for machines and for people."""

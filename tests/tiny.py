@@ -22,14 +22,15 @@ TIMES = ("seconds", "tokens_per_second", "minutes_left")
 
 
 def write_corpus(folder: Path, *, seed: int = 1, longest: int = 5) -> None:
-    """Write ``train``, ``validation`` and ``test``, each as ``.en`` and ``.pt``."""
+    """Write ``train``, ``validation`` and ``test``, each as ``.en`` and ``.pt``, with their gold ``.align``."""
     folder.mkdir(parents=True, exist_ok=True)
     chance = random.Random(seed)
     for split, size in SIZES.items():
         sentences = [[chance.randrange(10) for _ in range(chance.randint(1, longest))] for _ in range(size)]
         source = [" ".join(ENGLISH[digit] for digit in digits) for digits in sentences]
         target = [" ".join(PORTUGUESE[digit] for digit in reversed(digits)) for digits in sentences]
-        for suffix, lines in (("en", source), ("pt", target)):
+        links = [" ".join(f"{word}-{len(digits) - 1 - word}" for word in range(len(digits))) for digits in sentences]
+        for suffix, lines in (("en", source), ("pt", target), ("align", links)):
             (folder / f"{split}.{suffix}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 

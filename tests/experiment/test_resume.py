@@ -45,6 +45,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "training.batch_tokens": 149,
     },
     "subword-sampling": SUBWORDS,
+    # the cuts into subwords, the links of the new subwords, and two more sums since the last log line
+    "weight-losses": {
+        **SUBWORDS,
+        "training.guided_alignment": 0.7,
+        "training.coverage_loss": 0.3,
+        "training.log_every": 5,
+    },
     "two-layers-bahdanau": {
         "model.encoder": {"layers": 2, "hidden_size": 7, "residual": True},
         "model.decoder": {"layers": 2, "hidden_size": 13},
@@ -57,7 +64,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def configuration(folder: Path, variant: str) -> Path:
-    return write_config(folder, {"data.test": {}, "training.log_every": 2, **VARIANTS[variant]}, name=f"{variant}.yaml")
+    changes = {"data.test": {}, "training.log_every": 2, **VARIANTS[variant]}
+    if "training.guided_alignment" in changes:
+        changes |= {f"data.{split}.alignments": str(folder / f"{split}.align") for split in ("train", "validation")}
+    return write_config(folder, changes, name=f"{variant}.yaml")
 
 
 class Runs:

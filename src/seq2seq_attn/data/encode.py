@@ -137,11 +137,9 @@ class _Writers:
         for side, writer in enumerate(self._text):
             writer.write(one.pair[side].encode() for one in encoded)
         if self._links is not None:
-            words = (
-                (tokenizer.word_numbers(one.pair[side]) for one in encoded)
-                for side, tokenizer in enumerate((self._tokenizers.source, self._tokenizers.target))
-            )
-            self._links.write((one.links for one in encoded), *words)
+            sources = (self._tokenizers.source.word_numbers(one.pair.source) for one in encoded)
+            targets = (self._tokenizers.target.word_numbers(one.pair.target) for one in encoded)
+            self._links.write((one.links for one in encoded), sources, targets)
 
 
 class CorpusPairs:

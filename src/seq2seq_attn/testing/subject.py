@@ -46,7 +46,7 @@ class Subject:
     """One mechanism, ready to be built as often as checks need it.
 
     Attributes:
-        cls: its class, where there is one to read.
+        cls: its class, where one was given or is known by the name.
         name: what messages call it.
         is_instance: whether it came ready.
         sizes: what it is built from.
@@ -63,7 +63,7 @@ class Subject:
         TypeError: if it is nothing that an attention could be.
     """
 
-    def __init__(self, mechanism: Mechanism, sizes: Sizes | None) -> None:
+    def __init__(self, mechanism: object, sizes: Sizes | None) -> None:
         self.cls, self._make = _maker(mechanism)
         self.name = mechanism if isinstance(mechanism, str) else _name(mechanism)
         self.is_instance = isinstance(mechanism, Attention)
@@ -110,13 +110,13 @@ class Subject:
 
 
 def _maker(mechanism: object) -> tuple[type[Score] | type[Attention] | None, Callable[[Sizes], Attention]]:
-    """Return the class, where there is one to read, and a function from sizes to a mechanism."""
+    """Return the class, where one was given or is known by the name, and a function from sizes to a mechanism."""
     if isinstance(mechanism, str):
         name = mechanism
         return find_attention(name).cls, lambda sizes: build_attention(name, AS_IN_THE_PAPER, **_named(sizes))
     if isinstance(mechanism, Attention):
         ready = mechanism
-        return type(ready), lambda sizes: copy.deepcopy(ready)
+        return None, lambda sizes: copy.deepcopy(ready)
     if inspect.isclass(mechanism) and issubclass(mechanism, Score):
         score = mechanism
         return score, lambda sizes: ScoredAttention(score(**_named(sizes)), NORMALIZERS["softmax"]())

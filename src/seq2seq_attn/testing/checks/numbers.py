@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from types import FunctionType
 
 import torch
 from torch import Tensor, nn
@@ -83,8 +84,11 @@ def compiles(subject: Subject) -> None:
 
 
 def _checks_shapes_at_run_time(attention: nn.Module) -> bool:
-    methods = (getattr(type(part), name, None) for part in attention.modules() for name in ("forward", "memorize"))
-    return any("jaxtyping" in getattr(method, "__code__", compiles.__code__).co_filename for method in methods)
+    names = ("forward", "memorize", "start", "project")
+    called = [look, *(getattr(type(part), name, None) for part in attention.modules() for name in names)]
+    return any(
+        "jaxtyping" in function.__code__.co_filename for function in called if isinstance(function, FunctionType)
+    )
 
 
 def moves_between_devices(subject: Subject) -> None:

@@ -73,7 +73,7 @@ def _check_state(where: str, state: object, batch: int) -> None:
 def tells_what_it_is(subject: Subject) -> None:
     """A class names its paper and says in a line what it is: ``seq2seq-attn attentions`` prints both."""
     if subject.cls is None:
-        skip("a function that makes a mechanism has no paper of its own")
+        skip("only a class or a name has a paper of its own, and no class was given")
     for name, meaning in (("paper", "authors, year and equation"), ("summary", "one line for people who choose")):
         text = getattr(subject.cls, name)
         if not isinstance(text, str) or not text.strip() or "\n" in text:

@@ -127,8 +127,10 @@ def copies_are_equal(subject: Subject) -> None:
     twin = copy.deepcopy(attention)
     if difference := gap_between(attend(twin, inputs), wanted, 0.0):
         broken(f"for a deep copy, {difference}", "keep all that the numbers depend on in parameters and buffers")
-    with torch.no_grad():
-        for parameter in twin.parameters():
-            parameter.zero_()
+    other = subject.new(other_parameters=True)
+    twin.load_state_dict(other.state_dict())
+    mend = "keep no functions or modules on it that hold on to the original (lambda: self..., a bound method)"
+    if difference := gap_between(attend(twin, inputs), attend(other, inputs), 0.0):
+        broken(f"after a deep copy was given other parameters, its {difference}", mend)
     if difference := gap_between(attend(attention, inputs), wanted, 0.0):
-        broken(f"after a deep copy was changed, {difference}", "keep no functions that hold on to another module")
+        broken(f"after a deep copy was changed, the original's {difference}", mend)

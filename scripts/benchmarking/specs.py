@@ -36,9 +36,21 @@ class Spec(NamedTuple):
         return [f"model.attention={{{written}}}", *self.settings]
 
     @property
+    def title(self) -> str:
+        """What is written over a picture: without the paths of files and the sections of keys."""
+        parts = [f"{key}={value}" for key, value in self.parts.items()]
+        settings = [setting.partition(".")[2] for setting in self.settings if not setting.startswith("data.")]
+        return "+".join([self.score, *parts, *settings])
+
+    @property
     def folder(self) -> str:
-        """A name for files, different for different mechanisms."""
-        return re.sub(r"[^A-Za-z0-9.=+_-]", "_", self.text)
+        """A name for files."""
+        return file_name(self.text)
+
+
+def file_name(text: str) -> str:
+    """Turn a mechanism as it was written into a name for files, another one for another mechanism."""
+    return re.sub(r"[^A-Za-z0-9.=+_-]", "_", text)
 
 
 def parse_spec(text: str) -> Spec:

@@ -35,6 +35,12 @@ class Ragged:
         number = index(row)
         return self.values[self.offsets[number] : self.offsets[number + 1]]
 
+    def take(self, rows: Sequence[int]) -> Ragged:
+        """Copy some rows, in the order asked for."""
+        chosen = [self.values[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+        offsets = np.concatenate(([0], np.cumsum(self.lengths[list(rows)])))
+        return Ragged(np.concatenate(chosen) if chosen else self.values[:0], offsets)
+
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]], dtype: type[np.integer[Any]]) -> Ragged:
         """Hold ``rows`` in memory."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,17 +65,21 @@ class WordLinks:
         Returns:
             Shape (pairs, target_len, source_len), with room for ``EOS``; rows sum to 1 or are zero.
         """
-        links = [self.links[row] for row in rows]
-        sources, targets = [self.source_words[row] for row in rows], [self.target_words[row] for row in rows]
-        pair = np.repeat(np.arange(len(rows)), [len(row) // 2 for row in links])
-        source, target = np.concatenate(links).reshape(-1, 2).T
+        links, source_words, target_words = (
+            ragged.take(rows) for ragged in (self.links, self.source_words, self.target_words)
+        )
+        pair = np.repeat(np.arange(len(rows)), links.lengths // 2)
+        source, target = links.values.reshape(-1, 2).T
         # one word more on either side, which is linked to nothing: that of EOS and padding
-        no_source, no_target = 1 + _largest([*sources, source]), 1 + _largest([*targets, target])
+        no_source = 1 + max(int(words.max(initial=0)) for words in (source_words.values, source))
+        no_target = 1 + max(int(words.max(initial=0)) for words in (target_words.values, target))
         linked = np.zeros((len(rows), no_target + 1, no_source + 1), np.float32)
         linked[pair, target, source] = 1
-        target_words, source_words = _padded(targets, no_target), _padded(sources, no_source)
-        pairs = np.arange(len(rows))[:, None, None]
-        matrices: NDArray[np.float32] = linked[pairs, target_words[:, :, None], source_words[:, None, :]]
+        matrices: NDArray[np.float32] = linked[
+            np.arange(len(rows))[:, None, None],
+            _padded(target_words, no_target)[:, :, None],
+            _padded(source_words, no_source)[:, None, :],
+        ]
         matrices /= np.maximum(matrices.sum(axis=2, keepdims=True), 1)
         return matrices
 
@@ -109,13 +112,9 @@ class WordLinksWriter:
             writer.write(rows)
 
 
-def _largest(rows: Sequence[NDArray[Any]]) -> int:
-    return max((int(row.max()) for row in rows if len(row)), default=0)
-
-
-def _padded(rows: Sequence[NDArray[Any]], word: int) -> NDArray[np.int64]:
-    longest = max(len(row) for row in rows)
-    padded = np.full((len(rows), longest + 1), word, dtype=np.int64)
-    for to, row in zip(padded, rows, strict=True):
-        to[: len(row)] = row
+def _padded(words: Ragged, no_word: int) -> NDArray[np.int64]:
+    """Put the rows side by side, with room for ``EOS``."""
+    size = int(words.lengths.max(initial=0)) + 1
+    padded = np.full((len(words), size), no_word, dtype=np.int64)
+    padded[np.arange(size) < words.lengths[:, None]] = words.values
     return padded

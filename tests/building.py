@@ -21,6 +21,7 @@ from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.models.rnn import RNNSeq2Seq
+from seq2seq_attn.nn.decoders import DECODERS
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SOURCE_VOCABULARY, TARGET_VOCABULARY = 17, 19
@@ -68,7 +69,7 @@ class Case(NamedTuple):
     input_feeding: bool
 
     def __str__(self) -> str:
-        fed = "" if self.wiring == "bahdanau" else "-fed" if self.input_feeding else "-unfed"
+        fed = "" if self.wiring != "luong" else "-fed" if self.input_feeding else "-unfed"
         return f"{self.attention}-wired-{self.wiring}{fed}"
 
     @property
@@ -77,7 +78,8 @@ class Case(NamedTuple):
 
 
 def wirings_of(name: str) -> list[Case]:
-    return [Case(name, "luong", True), Case(name, "luong", False), Case(name, "bahdanau", True)]
+    others = [Case(name, wiring, True) for wiring in DECODERS if wiring != "luong"]
+    return [Case(name, "luong", True), Case(name, "luong", False), *others]
 
 
 def message_of_config_error(call: Callable[[], object]) -> str:

@@ -28,7 +28,7 @@ from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.models.rnn import RNNSeq2Seq
-from seq2seq_attn.nn.decoder import BahdanauDecoder, LuongDecoder
+from seq2seq_attn.nn.decoders import DECODERS
 
 GENERAL = Case("luong-general", "luong", True)
 BATCH = sentences()
@@ -42,17 +42,21 @@ def build(config: ModelConfig, *, vocabulary: tuple[int, int] = (SOURCE_VOCABULA
 
 def test_the_default_configuration_builds():
     model = build(ModelConfig())
-    assert isinstance(model.decoder, LuongDecoder)
+    assert type(model.decoder) is DECODERS["luong"]
     assert model.attends
 
 
 @pytest.mark.parametrize("name", attention_names())
 def test_the_wiring_is_that_of_the_paper_unless_asked_for(name):
     config = model_config(papers_wiring(name), decoder={"wiring": None})
-    expected = BahdanauDecoder if papers_wiring(name).wiring == "bahdanau" else LuongDecoder
-    assert isinstance(build(config).decoder, expected)
-    other = "luong" if expected is BahdanauDecoder else "bahdanau"
-    assert not isinstance(build(model_config(Case(name, other, True))).decoder, expected)
+    expected = DECODERS[papers_wiring(name).wiring]
+    assert type(build(config).decoder) is expected
+
+
+@pytest.mark.parametrize("wiring", DECODERS)
+@pytest.mark.parametrize("name", attention_names())
+def test_every_wiring_can_be_asked_for(name, wiring):
+    assert type(build(model_config(Case(name, wiring, True))).decoder) is DECODERS[wiring]
 
 
 def test_a_name_alone_is_its_parts():
@@ -184,7 +188,8 @@ def test_named_tuples_hold_the_shapes_they_write_down(case):
     check_fields(step, seen)
     check_fields(step.state, seen)
     check_fields(step.state.select(torch.tensor([1, 1, 0])), seen)
-    assert {"Forced.features", "ModelStep.weights", "Memory.keys", "LSTMState.cell", "DecoderState.feed"} <= {*seen}
+    states = {"Memory.keys", "RecurrentState.cell", "DecoderState.feed"}
+    assert {"Forced.features", "ModelStep.weights"} | states <= {*seen}
 
 
 def test_a_named_tuple_of_other_shapes_is_found():

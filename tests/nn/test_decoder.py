@@ -1,4 +1,7 @@
-"""Both wirings of the decoder, with every mechanism: equations, gradients, and the order of attend and update."""
+"""Every wiring of the decoder: equations, gradients, the order of attend and update, and the copy gate.
+
+With three mechanisms, one of which carries a state; ``tests/models`` has them all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import pytest
 import references
 import torch
 from building import (
-    CASES,
     LENGTHS,
     TINY,
     Case,
@@ -20,12 +22,15 @@ from building import (
 )
 from torch import Tensor
 
-from seq2seq_attn.nn.decoder import Decoded, Decoder, DecoderState
-from seq2seq_attn.nn.lstm import LSTMState
+from seq2seq_attn.nn.decoders.base import Decoded, Decoder, DecoderState
+from seq2seq_attn.nn.recurrent.stack import RecurrentState
 
 MASK = mask_of(LENGTHS)
 TARGET_LEN = 3
 DEPTHS = [(1, False), (3, True)]
+
+ATTENDING = ["luong-general", "bahdanau", "bahdanau+coverage=sum"]
+CASES = [case for name in ("none", *ATTENDING) for case in wirings_of(name)]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 depths = pytest.mark.parametrize(("layers", "residual"), DEPTHS)
@@ -40,7 +45,7 @@ class Setting:
         size = model.bridge.hidden_size
         self.values = normal(*MASK.shape, model.encoder.output_size, seed=2)
         self.embedded = normal(len(LENGTHS), TARGET_LEN, model.target_embedding.size, seed=3)
-        self.first = LSTMState(
+        self.first = RecurrentState(
             normal(len(LENGTHS), layers, size, seed=4).tanh(), normal(len(LENGTHS), layers, size, seed=5)
         )
 
@@ -58,7 +63,7 @@ def test_every_feature_weight_and_state_is_that_of_the_equations(case, layers, r
     setting = Setting(case, layers, residual)
     found = setting.run()
     own = numbers(setting.decoder)
-    attention = references.ATTENTIONS[case.attention](references.below(own, "attention"))
+    attention = references.attention_of(case.attention, references.below(own, "attention"))
     reference = references.DECODERS[case.wiring](own, attention, residual=residual)
     for row, length in enumerate(LENGTHS):
         values = setting.values[row, :length].tolist()
@@ -69,8 +74,8 @@ def test_every_feature_weight_and_state_is_that_of_the_equations(case, layers, r
             state = wrote.state
             assert_same(found.features[row, step], wrote.features)
             assert_same(found.weights[row, step, :length], wrote.weights)
-        assert_same(found.state.lstm.hidden[row], state.hidden)
-        assert_same(found.state.lstm.cell[row], state.cell)
+        assert_same(found.state.recurrent.hidden[row], state.hidden)
+        assert_same(found.state.recurrent.cell[row], state.cell)
         assert_same(found.state.feed[row], state.feed)
 
 
@@ -93,7 +98,7 @@ def test_step_by_step_is_the_whole_target_at_once(case, layers, residual):
 
 
 def flat(state: DecoderState) -> tuple[Tensor, ...]:
-    return (*state.lstm, state.feed, *state.attention)
+    return (*state.recurrent, state.feed, *state.attention)
 
 
 @every_case
@@ -136,7 +141,7 @@ def test_gradients_are_those_of_finite_differences(case):
 
     def run(embedded: Tensor, values: Tensor, hidden: Tensor, cell: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
         memory = setting.decoder.attention.memorize(values, mask)
-        state = setting.decoder.start(LSTMState(hidden, cell), memory)
+        state = setting.decoder.start(RecurrentState(hidden, cell), memory)
         decoded = setting.decoder(embedded, memory, state)
         # a sum with random factors: one output instead of many, every element in it
         total = (decoded.features * normal(*decoded.features.shape, seed=7)).sum()
@@ -145,30 +150,41 @@ def test_gradients_are_those_of_finite_differences(case):
     assert torch.autograd.gradcheck(run, (*inputs, *parameters))
 
 
-ATTENDING = [name for name in {case.attention: None for case in CASES} if name != "none"]
+attending = pytest.mark.parametrize("case", [case for case in CASES if case.attention != "none"], ids=str)
 
 
-@pytest.mark.parametrize("name", ATTENDING)
-def test_bahdanau_attends_before_the_word_is_read_and_luong_after(name):
-    """The weights of a step know the token of that step only where the update comes first."""
-    for case in wirings_of(name):
-        setting = Setting(case, 1, False)
-        before = setting.run()
-        setting.embedded[:, 1] += 1.0
-        after = setting.run()
-        assert torch.equal(after.weights[:, 0], before.weights[:, 0])
-        knows = not torch.equal(after.weights[0, 1], before.weights[0, 1])
-        assert knows is (case.wiring == "luong")
-        assert not torch.equal(after.weights[0, 2], before.weights[0, 2])
+@attending
+@pytest.mark.parametrize("layers", [1, 2])
+def test_only_bahdanau_attends_before_the_word_is_read(case, layers):
+    """The weights of a step know the token of that step only where an update comes first."""
+    setting = Setting(case, layers, False)
+    before = setting.run()
+    setting.embedded[:, 1] += 1.0
+    after = setting.run()
+    assert torch.equal(after.weights[:, 0], before.weights[:, 0])
+    knows = not torch.equal(after.weights[0, 1], before.weights[0, 1])
+    assert knows is (case.wiring != "bahdanau")
+    assert not torch.equal(after.weights[0, 2], before.weights[0, 2])
 
 
-@pytest.mark.parametrize("name", ATTENDING)
-def test_only_input_feeding_tells_the_cell_what_was_attended_to(name):
-    fed, unfed, bahdanau = (Setting(case, 1, False) for case in wirings_of(name))
-    for setting, knows in ((fed, True), (unfed, False), (bahdanau, True)):
-        before = setting.run().state.lstm.hidden
-        after = setting.run(setting.values + 1.0).state.lstm.hidden
-        assert torch.equal(before, after) is not knows
+@attending
+def test_only_luong_without_input_feeding_keeps_from_the_states_what_was_attended_to(case):
+    setting = Setting(case, 1, False)
+    before = setting.run().state.recurrent.hidden
+    after = setting.run(setting.values + 1.0).state.recurrent.hidden
+    assert torch.equal(before, after) is (case.wiring == "luong" and not case.input_feeding)
+
+
+@attending
+def test_which_layers_a_context_enters_in_its_own_step(case):
+    """The last context of a target moves the lowest layer, the upper ones, or none."""
+    setting = Setting(case, 2, False)
+    setting.embedded = setting.embedded[:, :1]
+    before = setting.run().state.recurrent.hidden
+    after = setting.run(setting.values + 1.0).state.recurrent.hidden
+    moved = [not torch.equal(before[:, layer], after[:, layer]) for layer in (0, 1)]
+    wanted = {"luong": [False, False], "bahdanau": [True, True], "conditional": [True, True], "gnmt": [False, True]}
+    assert moved == wanted[case.wiring]
 
 
 @pytest.mark.parametrize("case", wirings_of("none"), ids=str)

@@ -1,4 +1,4 @@
-"""The encoder: equal to torch's packed LSTM and to the gate equations; padding never leaks."""
+"""The encoder: equal to torch's packed layers and to the gate equations; padding never leaks."""
 
 from __future__ import annotations
 
@@ -9,19 +9,33 @@ from building import EMBEDDING, LENGTHS, assert_same, mask_of, normal, numbers, 
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.dropout import SequenceDropout
-from seq2seq_attn.nn.encoder import Encoded, LSTMEncoder
+from seq2seq_attn.nn.encoder import Encoded, RecurrentEncoder
+from seq2seq_attn.nn.recurrent import CELLS, NORMED_CELLS
+from seq2seq_attn.nn.recurrent.base import RecurrentLayer
 
 HIDDEN = 5
 MASK = mask_of(LENGTHS)
-SHAPES = [(layers, both, residual) for layers in (1, 3) for both in (False, True) for residual in (False, True)]
+LAYERS = {layer.__name__: layer for layer in (*CELLS.values(), *NORMED_CELLS.values())}
+LSTM = CELLS["lstm"]
+SHAPES = [(1, 0), (1, 1), (3, 0), (3, 1), (3, 2), (3, 3)]  # layers, and how many read both ways
+
+every_layer = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 
 
-def encoder_of(layers: int, bidirectional: bool, residual: bool = False, *, input_size: int = EMBEDDING) -> LSTMEncoder:
-    encoder = LSTMEncoder(
+def encoder_of(
+    layers: int,
+    both_ways: int,
+    residual: bool = False,
+    *,
+    layer: type[RecurrentLayer] = LSTM,
+    input_size: int = EMBEDDING,
+) -> RecurrentEncoder:
+    encoder = RecurrentEncoder(
+        layer=layer,
         input_size=input_size,
         hidden_size=HIDDEN,
         num_layers=layers,
-        bidirectional=bidirectional,
+        bidirectional_layers=both_ways,
         residual=residual,
         dropout=SequenceDropout(0.0),
     )
@@ -33,38 +47,44 @@ def embedded_of(size: int = EMBEDDING) -> Tensor:
     return normal(*MASK.shape, size, seed=2)
 
 
-def run(encoder: LSTMEncoder, embedded: Tensor) -> Encoded:
+def run(encoder: RecurrentEncoder, embedded: Tensor) -> Encoded:
     return encoder(embedded, torch.tensor(LENGTHS), MASK)
 
 
-@pytest.mark.parametrize(("layers", "bidirectional", "residual"), SHAPES)
-def test_every_state_is_that_of_the_gate_equations(layers, bidirectional, residual):
-    encoder, embedded = encoder_of(layers, bidirectional, residual), embedded_of()
+@every_layer
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize(("layers", "both_ways"), SHAPES)
+def test_every_state_is_that_of_the_gate_equations(layer, layers, both_ways, residual):
+    encoder, embedded = encoder_of(layers, both_ways, residual, layer=layer), embedded_of()
     found = run(encoder, embedded)
+    assert found.states.shape[2] == encoder.output_size == HIDDEN * (2 if both_ways == layers else 1)
     for row, length in enumerate(LENGTHS):
         wanted = references.encode(numbers(encoder), embedded[row, :length].tolist(), residual=residual)
         assert_same(found.states[row, :length], wanted.states)
         assert_same(found.last[row], wanted.last)
 
 
-def packed_twin(encoder: LSTMEncoder, layers: int, bidirectional: bool) -> nn.LSTM:
+def packed_twin(encoder: RecurrentEncoder, kind: str, layers: int, bidirectional: bool) -> nn.RNNBase:
     """torch's own stack with the same weights."""
-    twin = nn.LSTM(EMBEDDING, HIDDEN, layers, batch_first=True, bidirectional=bidirectional).double()
+    cls = nn.LSTM if kind == "lstm" else nn.GRU
+    twin = cls(EMBEDDING, HIDDEN, layers, batch_first=True, bidirectional=bidirectional).double()
     weights = encoder.state_dict()
     renamed = {}
     for name in twin.state_dict():
-        kind, _, layer = name.removesuffix("_reverse").rpartition("_l")
-        renamed[name] = weights[f"layers.{layer}.{int(name.endswith('_reverse'))}.{kind}_l0"]
+        part, _, layer = name.removesuffix("_reverse").rpartition("_l")
+        renamed[name] = weights[f"layers.{layer}.{int(name.endswith('_reverse'))}.{part}_l0"]
     twin.load_state_dict(renamed)
     return twin
 
 
+@pytest.mark.parametrize("kind", CELLS)
 @pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (1, True), (3, False), (3, True)])
-def test_the_same_as_torch_on_packed_sequences(layers, bidirectional):
-    encoder, embedded = encoder_of(layers, bidirectional), embedded_of()
-    twin = packed_twin(encoder, layers, bidirectional)
+def test_the_same_as_torch_on_packed_sequences(kind, layers, bidirectional):
+    encoder, embedded = encoder_of(layers, layers * bidirectional, layer=CELLS[kind]), embedded_of()
+    twin = packed_twin(encoder, kind, layers, bidirectional)
     packed = nn.utils.rnn.pack_padded_sequence(embedded, torch.tensor(LENGTHS), batch_first=True, enforce_sorted=False)
-    outputs, (last, _) = twin(packed)
+    outputs, last = twin(packed)
+    last = last[0] if kind == "lstm" else last
     states, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
     found = run(encoder, embedded)
     assert_same(found.states[MASK], states[MASK])
@@ -79,14 +99,15 @@ def test_the_same_as_torch_on_packed_sequences(layers, bidirectional):
         )
     )
     for name, gradient in zip(parameters, ours, strict=True):
-        _, layer, direction, kind = name.split(".")
+        _, layer, direction, part = name.split(".")
         reverse = "_reverse" if direction == "1" else ""
-        assert_same(gradient, theirs[f"{kind.removesuffix('_l0')}_l{layer}{reverse}"])
+        assert_same(gradient, theirs[f"{part.removesuffix('_l0')}_l{layer}{reverse}"])
 
 
-@pytest.mark.parametrize("garbage", [1e6, -1e300])
-def test_padding_changes_no_state_and_no_gradient(garbage):
-    encoder, embedded = encoder_of(2, True, True), embedded_of()
+@every_layer
+@pytest.mark.parametrize("garbage", [1e6, -1e300, float("nan")])
+def test_padding_changes_no_state_and_no_gradient(layer, garbage):
+    encoder, embedded = encoder_of(3, 2, True, layer=layer), embedded_of()
     results = []
     for inputs in (embedded, embedded.masked_fill(~MASK.unsqueeze(-1), garbage)):
         inputs = inputs.clone().requires_grad_()
@@ -99,8 +120,9 @@ def test_padding_changes_no_state_and_no_gradient(garbage):
         assert torch.equal(clean, spoilt)
 
 
-def test_a_sentence_alone():
-    encoder, embedded = encoder_of(2, True, True), embedded_of()
+@every_layer
+def test_a_sentence_alone(layer):
+    encoder, embedded = encoder_of(3, 2, True, layer=layer), embedded_of()
     together = run(encoder, embedded)
     for row, length in enumerate(LENGTHS):
         only = slice(row, row + 1)
@@ -111,8 +133,8 @@ def test_a_sentence_alone():
 
 def test_residual_begins_with_the_second_layer_even_where_the_embedding_has_the_size_of_a_state():
     """Whether the first layer gets one must not hang on two sizes happening to be equal."""
-    encoder = encoder_of(2, True, True, input_size=2 * HIDDEN)
-    plain = encoder_of(1, True, False, input_size=2 * HIDDEN)
+    encoder = encoder_of(2, 2, True, input_size=2 * HIDDEN)
+    plain = encoder_of(1, 1, False, input_size=2 * HIDDEN)
     plain.load_state_dict({name: value for name, value in encoder.state_dict().items() if name.startswith("layers.0")})
     embedded = embedded_of(2 * HIDDEN)
     first = run(plain, embedded).states[0].tolist()
@@ -125,8 +147,9 @@ def test_residual_begins_with_the_second_layer_even_where_the_embedding_has_the_
     assert_same(run(encoder, embedded).states[0, : LENGTHS[0]], wanted)
 
 
-def test_gradients_are_those_of_finite_differences():
-    encoder = encoder_of(2, True, True, input_size=2)
+@every_layer
+def test_gradients_are_those_of_finite_differences(layer):
+    encoder = encoder_of(2, 1, True, layer=layer, input_size=2)
     inputs = normal(2, 3, 2, seed=3).requires_grad_()
     mask = mask_of((3, 2))
 

@@ -49,23 +49,24 @@ def test_the_mean_is_over_tokens_and_nan_in_padding_stays_there():
     assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("has_cell", [False, True])
 @pytest.mark.parametrize("kind", ["zero", "last", "mean"])
-def test_every_first_state_is_that_of_the_equation(kind):
-    bridge = Bridge(kind, value_size=VALUE, hidden_size=HIDDEN, num_layers=LAYERS)
+def test_every_first_state_is_that_of_the_equation(kind, has_cell):
+    bridge = Bridge(kind, value_size=VALUE, hidden_size=HIDDEN, num_layers=LAYERS, has_cell=has_cell)
     randomize(bridge, seed=3)
     bridge.double()
     encoded = Encoded(states_of(), normal(len(LENGTHS), VALUE, seed=4), MASK)
     hidden, cell = bridge(encoded)
     for row, length in enumerate(LENGTHS):
         alone = references.Encoded(encoded.states[row, :length].tolist(), encoded.last[row].tolist())
-        wanted = references.bridge(kind, numbers(bridge), alone, layers=LAYERS, size=HIDDEN)
+        wanted = references.bridge(kind, numbers(bridge), alone, layers=LAYERS, size=HIDDEN, cell=has_cell)
         assert_same(hidden[row], wanted[0])
         assert_same(cell[row], wanted[1])
 
 
 @pytest.mark.parametrize("kind", ["last", "mean"])
 def test_gradients_of_the_bridge(kind):
-    bridge = Bridge(kind, value_size=2, hidden_size=3, num_layers=2).double()
+    bridge = Bridge(kind, value_size=2, hidden_size=3, num_layers=2, has_cell=True).double()
     mask = mask_of((3, 2))
     inputs = (normal(2, 3, 2, seed=2).requires_grad_(), normal(2, 2, seed=3).requires_grad_(), *bridge.parameters())
     assert torch.autograd.gradcheck(lambda states, last, *_: bridge(Encoded(states, last, mask)), inputs)

@@ -70,8 +70,8 @@ class RecurrentEncoder(nn.Module):
         mask: Bool[Tensor, "batch source_len"],
     ) -> Encoded:
         """Return the states of the top layer."""
-        inputs = embedded
-        last = embedded
+        # whatever stands in padding reaches no state, but it could still make a gradient of 0 x infinity
+        inputs = last = embedded.masked_fill(~mask.unsqueeze(-1), 0.0)
         for number, layer in enumerate(self.layers):
             read = self.dropout(inputs) if number > 0 else inputs
             outputs, last = self._read(layer, read, lengths)

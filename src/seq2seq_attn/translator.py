@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seq2seq_attn.alignment import Links, align_words
+from seq2seq_attn.alignment import Links, link_words, word_numbers
 from seq2seq_attn.checkpoint import load_checkpoint
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.batching import collate_source
-from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, SPECIALS, UNK, Tokenizers
+from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, SPECIALS, UNK, Tokenizer, Tokenizers
 from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, Search
-from seq2seq_attn.models.base import Seq2Seq
+from seq2seq_attn.errors import UserError
+from seq2seq_attn.models.base import AttentionPart, Seq2Seq
 
 MAX_SOURCE_TOKENS = 1024
 """Longer source sentences are cut, and say so: their attention alone would fill the memory."""
@@ -52,6 +53,28 @@ class Translation:
     finished: bool
     truncated: bool
     alignment: Links
+
+
+@dataclass(frozen=True)
+class TokenMap:
+    """Where one head of one layer looked, from token to token.
+
+    Attributes:
+        part: ``cross`` (target at source), ``encoder`` (source at source) or ``decoder`` (target at target).
+        layer: counted from 1, the lowest.
+        head: counted from 1; 0 for the mean of all heads, or for a mechanism without heads.
+        weights: shape (rows, columns).
+        rows: the tokens that look. A target token's row is where the model looked to write it.
+        columns: the tokens that are looked at. A decoder looks at what it has read: the token before
+            the one that it writes, and those before that.
+    """
+
+    part: AttentionPart
+    layer: int
+    head: int
+    weights: NDArray[np.float32]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 class Translator:
@@ -139,6 +162,55 @@ class Translator:
                 found[number] = [self._translation(texts[number], ids, best, truncated) for best in candidates]
         return found
 
+    def attention_maps(
+        self, text: str, target: str | Translation | None = None, *, beam_size: int | None = None
+    ) -> list[TokenMap]:
+        """Return where every head of every layer looks; first the map that stands for the model.
+
+        Args:
+            text: a source sentence; a blank one gives no maps.
+            target: what the model is to write: a sentence, one of its own translations, or (None) the
+                translation it finds now.
+            beam_size: of the search for that.
+
+        Raises:
+            UserError: if the target is longer than anything a model is shown.
+        """
+        if not text.strip():
+            return []
+        if target is None:
+            target = self.translate([text], beam_size=beam_size)[0]
+        if isinstance(target, Translation):
+            tokens = target.tokens[:-1] if target.finished else target.tokens
+            written = [self.tokenizers.target.token_to_id(token) for token in tokens] + [EOS] * target.finished
+        else:
+            written = [*self.tokenizers.target.encode(target), EOS]
+        if len(written) > MAX_SOURCE_TOKENS:
+            raise UserError(f"the target has {len(written)} tokens, but at most {MAX_SOURCE_TOKENS} are looked from")
+        if not written:
+            return []
+        ids = self.tokenizers.source.encode(text)[: MAX_SOURCE_TOKENS - 1]
+        read = [BOS, *written[:-1]]
+        source, lengths = collate_source([ids])
+        with torch.inference_mode():
+            maps = self.model.attention_maps(
+                source.to(self.device), lengths.to(self.device), torch.tensor([read], device=self.device)
+            )
+        source_tokens = self._tokens(self.tokenizers.source, [*ids, EOS])
+        written_tokens = self._tokens(self.tokenizers.target, written)
+        labels = {
+            "encoder": (source_tokens, source_tokens),
+            "decoder": (written_tokens, self._tokens(self.tokenizers.target, read)),
+            "cross": (written_tokens, source_tokens),
+        }
+        return [
+            TokenMap(part, layer, head, weights[0].float().cpu().numpy(), *labels[part])
+            for part, layer, head, weights in maps
+        ]
+
+    def _tokens(self, tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:
+        return tuple(tokenizer.id_to_token(token) for token in ids)
+
     def _search(self, count: int, beam_size: int | None, length_penalty: float | None) -> Search:
         beam_size = self.decoding.beam_size if beam_size is None else beam_size
         length_penalty = self.decoding.length_penalty if length_penalty is None else length_penalty
@@ -170,10 +242,10 @@ class Translator:
             attention=weights,
             finished=best.finished,
             truncated=truncated,
-            alignment=align_words(
+            alignment=link_words(
                 weights,
-                [source.is_word_start(token) for token in ids],
-                [target.is_word_start(token) for token in best.tokens],
+                source.word_numbers(text)[: len(ids)],
+                word_numbers([target.is_word_start(token) for token in best.tokens]),
             ),
         )
 

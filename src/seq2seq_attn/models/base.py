@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seq2seq_attn.models.heads import watch_heads
+
 
 class Forced(NamedTuple):
     """What a model makes of a target it is given."""
@@ -35,7 +37,7 @@ class AttentionMap(NamedTuple):
 
     part: AttentionPart
     layer: int  # counted from 1, the lowest
-    head: int  # counted from 1; 0: the mean of all heads, or the only one
+    head: int  # counted from 1; 0: the mean of all heads, or the weights of a mechanism without heads
     weights: Float[Tensor, "batch query_len key_len"]
 
 
@@ -77,12 +79,19 @@ class Seq2Seq(nn.Module, ABC):
         source_lengths: Int[Tensor, " batch"],
         target_in: Int[Tensor, "batch target_len"],
     ) -> list[AttentionMap]:
-        """Return all weights over a given target, as they are to be shown; see :meth:`forward`.
+        """Return the weights over a given target, head by head; see :meth:`forward`.
 
-        Row t of a map from the target holds where the model looked to predict the token behind ``target_in[t]``.
+        The first map stands for the model: what :meth:`forward` gives, the mean of heads where there are
+        several. Those of the single heads follow. Row t of a map from the target holds where the
+        model looked to predict the token behind ``target_in[t]``.
         """
-        forced = self(source, source_lengths, target_in)
-        return [AttentionMap("cross", 1, 0, forced.weights)]
+        with watch_heads(self) as seen:
+            forced = self(source, source_lengths, target_in)
+        heads = seen.whole()
+        maps = [AttentionMap("cross", 1, 0, forced.weights)]
+        if heads is not None:
+            maps += [AttentionMap("cross", 1, head, weights) for head, weights in enumerate(heads.unbind(1), start=1)]
+        return maps
 
     def log_probs(self, features: Float[Tensor, "*axes features"]) -> Float[Tensor, "*axes vocabulary"]:
         """Return log-probabilities over the target vocabulary, float32 at least."""

@@ -100,7 +100,10 @@ class TransformerSeq2Seq(Seq2Seq):
         source_lengths: Int[Tensor, " batch"],
         target_in: Int[Tensor, "batch target_len"],
     ) -> list[AttentionMap]:
-        """Return the weights of every head of every layer: the encoder's, the decoder's, and those between them."""
+        """Return the mean of the alignment layer's heads, then every head of every layer.
+
+        The encoder's come first, then the decoder's own, then those from the decoder to the source.
+        """
         source_mask = mask(source_lengths, source.shape[1])
         states, encoder_weights = self.encoder(self._embed(self.source_embedding, source), source_mask, look=True)
         memory = self.decoder.memorize(states, source_mask)
@@ -111,7 +114,8 @@ class TransformerSeq2Seq(Seq2Seq):
             ("decoder", decoded.self_weights),
             ("cross", decoded.cross_weights),
         ]
-        return [
+        stands_for_all = AttentionMap("cross", self.decoder.alignment_layer, 0, decoded.weights)
+        return [stands_for_all] + [
             AttentionMap(part, layer, head, weights)
             for part, layers in parts
             for layer, heads in enumerate(layers, start=1)

@@ -29,6 +29,7 @@ def draw_attention(
     output: Path,
     *,
     title: str | None = None,
+    axes: tuple[str, str] = ("target", "source"),
 ) -> None:
     """Write the weights as a heat map: a row per target token, a column per source token.
 
@@ -42,6 +43,7 @@ def draw_attention(
         target_tokens: the labels at the left.
         output: a ``.png`` or ``.svg`` file; an older one is replaced.
         title: a line above the picture.
+        axes: what the rows and the columns are, where they are not target and source.
 
     Raises:
         UserError: for another file type, a file that cannot be written, or no tokens.
@@ -62,10 +64,16 @@ def draw_attention(
     target = [readable(token) for token in target_tokens]
     heading = visible(title) if title else None
     with picture_style([*source, *target, heading or ""], output):
-        save_figure(_figure(weights, source, target, heading), output)
+        save_figure(_figure(weights, source, target, heading, axes), output)
 
 
-def _figure(weights: NDArray[np.floating], source: Sequence[str], target: Sequence[str], title: str | None) -> Figure:
+def _figure(
+    weights: NDArray[np.floating],
+    source: Sequence[str],
+    target: Sequence[str],
+    title: str | None,
+    names: tuple[str, str],
+) -> Figure:
     from matplotlib.figure import Figure
 
     cell = _cell_size(max(weights.shape))
@@ -73,7 +81,7 @@ def _figure(weights: NDArray[np.floating], source: Sequence[str], target: Sequen
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     image = axes.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="none")
-    _label(axes, source, target, cell)
+    _label(axes, source, target, cell, names)
     if max(weights.shape) <= 12:
         _write_numbers(axes, weights)
     # the matrix alone sizes the figure; labels, title and color bar stand outside and the crop takes them in
@@ -92,7 +100,7 @@ def _cell_size(longest: int) -> float:
     return min(wanted, _LARGEST / longest)
 
 
-def _label(axes: Axes, source: Sequence[str], target: Sequence[str], cell: float) -> None:
+def _label(axes: Axes, source: Sequence[str], target: Sequence[str], cell: float, names: tuple[str, str]) -> None:
     size = min(max(cell * _POINTS * 0.6, 5.0), 11.0)
     step = max(1, math.ceil(size / (cell * _POINTS)))  # hundreds of tokens: label every few
     rotation = 45 if cell >= 0.5 else 90
@@ -105,8 +113,8 @@ def _label(axes: Axes, source: Sequence[str], target: Sequence[str], cell: float
         label.set(horizontalalignment="left", verticalalignment="baseline" if rotation == 45 else "center")
     for label in axes.get_yticklabels():
         label.set_fontsize(size)
-    axes.set_xlabel("source", labelpad=8)
-    axes.set_ylabel("target", labelpad=8)
+    axes.set_ylabel(names[0], labelpad=8)
+    axes.set_xlabel(names[1], labelpad=8)
     axes.tick_params(which="both", length=0)
     if cell < 0.15:
         return  # lines between cells this small would be all that is seen

@@ -65,11 +65,63 @@ def test_every_number_of_a_deep_residual_model_is_that_of_the_equations(case):
     check_against_equations(small_model(case, **DEEP), built)
 
 
+SOME = [case for name in ("luong-general", "bahdanau", "bahdanau+coverage=sum") for case in wirings_of(name)]
+"""Every wiring with three mechanisms, one of which carries a state: for what does not hang on the mechanism."""
+
+some_cases = pytest.mark.parametrize("case", SOME, ids=str)
+
+
 @pytest.mark.parametrize("case", wirings_of("luong-general"), ids=str)
 @pytest.mark.parametrize("bridge", ["zero", "mean"])
 def test_every_number_of_a_bidirectional_model_is_that_of_the_equations(case, bridge):
     model = small_model(case, encoder={"bidirectional": True}, decoder={"layers": 2}, bridge=bridge)
     check_against_equations(model, case.built._replace(bridge=bridge))
+
+
+CELLS = [("lstm", True), ("gru", False), ("gru", True)]
+
+
+@some_cases
+@pytest.mark.parametrize(("cell", "layer_norm"), CELLS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_every_number_with_other_cells_is_that_of_the_equations(case, cell, layer_norm, layers):
+    kind = {"cell": cell, "layer_norm": layer_norm, "layers": layers}
+    model = small_model(case, encoder={"bidirectional": True, **kind}, decoder=kind)
+    check_against_equations(model, case.built)
+    log_probs, weights = forced(model, BATCH)
+    state = model.start(BATCH.source, BATCH.source_lengths)
+    for position in range(BATCH.target_in.shape[1]):
+        step = model.step(BATCH.target_in[:, position], state)
+        state = step.state
+        assert_same(step.log_probs, log_probs[:, position])
+        assert_same(step.weights, weights[:, position])
+
+
+@pytest.mark.parametrize("cells", [("lstm", "gru"), ("gru", "lstm")], ids="-".join)
+def test_encoder_and_decoder_choose_their_cells_apart(cells):
+    case = Case("luong-general", "luong", True)
+    model = small_model(case, encoder={"cell": cells[0]}, decoder={"cell": cells[1]})
+    check_against_equations(model, case.built)
+
+
+@some_cases
+def test_every_number_of_a_model_like_gnmt_is_that_of_the_equations(case):
+    """One layer reads both ways, the others are residual; deep on both sides."""
+    model = small_model(
+        case,
+        encoder={"layers": 4, "bidirectional": True, "bidirectional_layers": 1, "residual": True},
+        decoder={"layers": 4, "residual": True},
+    )
+    check_against_equations(model, case.built._replace(encoder_residual=True, decoder_residual=True))
+
+
+@some_cases
+@pytest.mark.parametrize("layers", [1, 2])
+def test_every_number_with_tied_embeddings_is_that_of_the_equations(case, layers):
+    """What the output layer reads is of the embeddings' size, whatever the wiring."""
+    model = small_model(case, tie_embeddings="target", decoder={"layers": layers})
+    check_against_equations(model, case.built)
+    assert model.output.in_features == model.target_embedding.size
 
 
 @every_case
@@ -170,7 +222,7 @@ def test_more_padding_changes_nothing(case):
     assert (weights[:, :, -5:] == 0).all()
 
 
-@every_case
+@some_cases
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_loss_of_a_batch_is_the_sum_over_its_tokens(case, smoothing):
     model = small_model(case)
@@ -203,7 +255,7 @@ def test_bfloat16_stays_close_to_float32(case):
     assert all(part.grad is None or part.grad.isfinite().all() for part in model.parameters())
 
 
-@pytest.mark.parametrize("case", [Case("none", "luong", True), Case("none", "bahdanau", True)], ids=str)
+@pytest.mark.parametrize("case", wirings_of("none"), ids=str)
 def test_no_attention_and_no_bridge_know_nothing_of_the_source(case):
     model = small_model(case, bridge="zero")
     other = sentences(seed=2)._replace(target_in=BATCH.target_in)

@@ -55,7 +55,12 @@ def _combinations() -> list[str]:
     for kind in MONOTONIC:
         names += [f"luong-general+monotonic={kind}", f"bahdanau+monotonic={kind}+coverage=sum"]
         names += [f"luong-scaled-dot+monotonic={kind}+heads=2"]
-    names += ["bahdanau+heads=2", "multi-head+normalize=sparsemax+coverage=sum", "multi-head+heads=2+window=local-p"]
+    names += [
+        "bahdanau+heads=2",
+        "luong-location+heads=2",
+        "multi-head+normalize=sparsemax+coverage=sum",
+        "multi-head+heads=2+window=local-p",
+    ]
     names += ["luong-concat+normalize=entmax-1.5+window=local-p+window_size=2+coverage=fertility"]
     return [name for name in names if _known(name)]
 

@@ -81,7 +81,9 @@ def _scored(
         return MONOTONIC[parts.monotonic or ""](score, histories, new_score=new_score, chunk_size=parts.chunk_size)
     window = None
     if parts.window != "global":
-        window = WINDOWS[parts.window or ""](query_size=query_size, size=parts.window_size or DEFAULT_WINDOW)
+        window = WINDOWS[parts.window or ""](
+            query_size=query_size, size=DEFAULT_WINDOW if parts.window_size is None else parts.window_size
+        )
     return ScoredAttention(
         score,
         NORMALIZERS[parts.normalize or ""](),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -85,7 +86,8 @@ class MultiHeadAttention(Attention):
         return features.view(batch, length, self.heads, size // self.heads).transpose(1, 2).flatten(0, 1)
 
     def _apart(self, folded: Tensor) -> Tensor:
-        return folded.view(-1, self.heads, *folded.shape[1:])
+        heads: Tensor = torch.unflatten(folded, 0, (-1, self.heads))  # a view cannot tell the batch of no features
+        return heads
 
     def _together(self, memory: Memory) -> Memory:
         return Memory(memory.values.flatten(0, 1), memory.keys.flatten(0, 1), self._repeat(memory.mask))

@@ -87,10 +87,10 @@ class BahdanauNormedScore(AdditiveScore):
 class LuongConcatScore(AdditiveScore):
     r"""Luong's "concat" energies, :math:`e_{ij} = v^\top \tanh(W [s_i; h_j])`.
 
-    Luong, Pham and Manning (2015), equation 8, https://arxiv.org/abs/1508.04025.
+    Luong, Pham and Manning (2015), section 3.1, https://arxiv.org/abs/1508.04025.
     The product :math:`W [s; h]` is computed as :math:`W_s s + W_h h`, the second part
     once per source sentence. Unlike Bahdanau's score it has no bias.
     """
 
-    paper: ClassVar[str] = "Luong et al. 2015, eq. 8"
+    paper: ClassVar[str] = "Luong et al. 2015, 3.1"
     summary: ClassVar[str] = "concatenation: additive, in Luong's order of update and attend"

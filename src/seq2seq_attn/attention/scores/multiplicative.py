@@ -14,13 +14,13 @@ from seq2seq_attn.errors import ConfigError
 class LuongDotScore(Score):
     r"""Luong's "dot" energies, :math:`e_{ij} = s_i^\top h_j`: no parameters.
 
-    Luong, Pham and Manning (2015), equation 8, https://arxiv.org/abs/1508.04025.
+    Luong, Pham and Manning (2015), section 3.1, https://arxiv.org/abs/1508.04025.
 
     Raises:
         ConfigError: if ``query_size`` and ``value_size`` differ.
     """
 
-    paper: ClassVar[str] = "Luong et al. 2015, eq. 8"
+    paper: ClassVar[str] = "Luong et al. 2015, 3.1"
     summary: ClassVar[str] = "dot product; decoder and encoder states must be of one size"
 
     def __init__(self, *, query_size: int, value_size: int, hidden_size: int) -> None:
@@ -66,7 +66,7 @@ class LuongScaledDotScore(LuongDotScore):
 class LuongGeneralScore(Score):
     r"""Luong's "general" energies, :math:`e_{ij} = s_i^\top W h_j`.
 
-    Luong, Pham and Manning (2015), equation 8, https://arxiv.org/abs/1508.04025.
+    Luong, Pham and Manning (2015), section 3.1, https://arxiv.org/abs/1508.04025.
 
     The matrix is learned as :math:`W = W' / \sqrt{query}`, which changes no function that can be
     learned but how fast it is: an update that moves all entries of an unscaled matrix by a small
@@ -74,7 +74,7 @@ class LuongGeneralScore(Score):
     before they are right.
     """
 
-    paper: ClassVar[str] = "Luong et al. 2015, eq. 8"
+    paper: ClassVar[str] = "Luong et al. 2015, 3.1"
     summary: ClassVar[str] = "bilinear: dot product after one learned matrix; the default"
 
     def __init__(self, *, query_size: int, value_size: int, hidden_size: int) -> None:

@@ -326,6 +326,24 @@ class NoGradientAtAll(Plain):
             return super().forward(query, memory, state)
 
 
+class OverflowsInTraining(Overflows):
+    def normalize(self, energies, mask):
+        return super().normalize(energies, mask) if self.training else Plain.normalize(self, energies, mask)
+
+
+class ReadsPaddingInTraining(ReadsPadding):
+    def memorize(self, values, mask):
+        return super().memorize(values, mask) if self.training else Plain.memorize(self, values, mask)
+
+
+class DetachedInTraining(Plain):
+    """Drops nothing, but draws: the same numbers must come again for finite differences to mean anything."""
+
+    def energies(self, query, memory, state):
+        energies = super().energies(query, memory, state)
+        return energies.detach() + torch.randn_like(energies) if self.training else energies
+
+
 class HalfWeights(Plain):
     def normalize(self, energies, mask):
         return super().normalize(energies, mask).to(energies.dtype)
@@ -422,6 +440,9 @@ BROKEN = [
     (Detached, {"gradients"}, ["the gradient of values at [0, 0, 0] is", "finite differences give", "look for detach"]),
     (DetachedQuery, {"gradients"}, ["the gradient of queries at [0, 0, 0] is 0, finite differences give"]),
     (NoGradientAtAll, {"gradients"}, ["the gradient of values at [0, 0, 0] is 0, finite differences give"]),
+    (OverflowsInTraining, {"finite"}, ["30 times as large in training mode: weights are not finite"]),
+    (ReadsPaddingInTraining, {"padding"}, ["with inf in the padding in training mode, contexts at ["]),
+    (DetachedInTraining, {"gradients"}, ["the gradient of values at [0, 0, 0] in training mode is"]),
     (HalfWeights, {"precision"}, ["under bfloat16 autocast, weights are torch.bfloat16", "energies.float()"]),
     (CancelsInFloat, {"precision"}, ["in float32, weights at [", "avoid differences of large numbers"]),
     (

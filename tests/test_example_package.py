@@ -7,6 +7,8 @@ that no build leaves anything in the repository.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,13 @@ from seq2seq_attn.attention import attention_names
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "cosine_attention"
 NAME = "cosine"
+
+# What the guide tells its readers to type; all of it is run here.
+GUIDE = EXAMPLE.parents[1] / "own-attention.md"
+INSTALL = "pip install ./cosine_attention"
+CHECK = "python -m seq2seq_attn.testing cosine"
+LIST = "seq2seq-attn attentions"
+TRAIN = "seq2seq-attn train config.yaml model.attention=cosine"
 
 
 def python(*arguments: object, packages: Path | None = None, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -36,6 +45,13 @@ def command(*arguments: object, packages: Path | None = None, folder: Path) -> s
     return python("-m", "seq2seq_attn", *arguments, packages=packages, folder=folder)
 
 
+def typed(line: str, *more: object, packages: Path | None = None, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line as it is typed into a terminal, with the Python and the packages of this test."""
+    program, *arguments = shlex.split(line)
+    module = {"pip": ["-m", "pip"], "seq2seq-attn": ["-m", "seq2seq_attn"], "python": []}[program]
+    return python(*module, *arguments, *more, packages=packages, folder=folder)
+
+
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("source") / EXAMPLE.name
@@ -48,7 +64,7 @@ def installed(copied) -> Path:
     """A folder of packages with the example in it."""
     target = copied.parent / "packages"
     options = ("--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir", "--disable-pip-version-check")
-    done = python("-m", "pip", "install", *options, "--target", target, copied, folder=copied.parent)
+    done = typed(INSTALL, *options, "--target", target, folder=copied.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     return target
 
@@ -57,11 +73,10 @@ def installed(copied) -> Path:
 def run(installed, tmp_path_factory) -> Path:
     """A run trained with the installed mechanism."""
     folder = tmp_path_factory.mktemp("trained")
-    config = write_config(folder, {"training.max_epochs": 1})
-    arguments = (f"model.attention={NAME}", "--output", folder / "run")
-    done = command("train", config, *arguments, packages=installed, folder=folder)
+    write_config(folder, {"training.max_epochs": 1}, name="config.yaml")
+    done = typed(TRAIN, packages=installed, folder=folder)
     assert done.returncode == 0, done.stderr
-    return folder / "run"
+    return folder / "runs" / "tiny"
 
 
 def test_the_example_holds_its_sources_and_nothing_that_was_built():
@@ -70,8 +85,13 @@ def test_the_example_holds_its_sources_and_nothing_that_was_built():
     assert found == {"README.md", "pyproject.toml", "src/cosine_attention/__init__.py", "tests/test_cosine.py"}
 
 
+def test_the_guide_tells_what_is_run_here():
+    (block,) = re.findall(r"^```console\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert block.splitlines() == [f"$ {line}" for line in (INSTALL, CHECK, LIST, TRAIN)]
+
+
 def test_it_is_listed_with_its_paper(installed, tmp_path):
-    done = command("attentions", packages=installed, folder=tmp_path)
+    done = typed(LIST, packages=installed, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     line = next(line for line in done.stdout.splitlines() if line.startswith(f"{NAME} "))
     assert "cosine of state and position" in line
@@ -87,7 +107,7 @@ def test_its_own_tests_pass(installed, copied):
 
 
 def test_the_kit_runs_on_it_by_name(installed, tmp_path):
-    done = python("-m", "seq2seq_attn.testing", NAME, packages=installed, folder=tmp_path)
+    done = typed(CHECK, packages=installed, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("cosine (query_size 11, value_size 5, hidden_size 3): ")
     assert "kept     compile " in done.stdout

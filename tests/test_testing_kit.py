@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
 from importlib.metadata import EntryPoint
+from math import exp
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 from broken_mechanisms import BROKEN, BROKEN_WHEN_COMPILED, Plain
-from plain import dot, plus, tanh, times
+from plain import dot, plus, sigmoid, tanh, times
 from specs import NAMES, SPECS
+from tiny import write_config
 
-from seq2seq_attn.attention import AttentionParts, build_attention, mechanisms
+import seq2seq_attn.testing
+from seq2seq_attn import train
+from seq2seq_attn.attention import AttentionParts, attention_names, build_attention, mechanisms
 from seq2seq_attn.attention.scores.additive import BahdanauScore
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.testing import ConformanceError, check_attention
@@ -143,6 +150,10 @@ def told(mechanism, **arguments):
     with pytest.raises(ConformanceError) as caught:
         check_attention(mechanism, **arguments)
     return str(caught.value), caught.value.report
+
+
+def test_the_kit_has_these_names():
+    assert seq2seq_attn.testing.__all__ == ["ConformanceError", "Outcome", "Report", "Sizes", "check_attention"]
 
 
 def test_an_error_of_conformance_fails_a_test_as_an_assert_does():
@@ -338,3 +349,88 @@ def test_the_command_lists_what_there_is(capsys):
     assert end.value.code == 0
     out = " ".join(capsys.readouterr().out.split())
     assert all(name in out for name in NAMES)
+
+
+# --- the guide ---------------------------------------------------------------------------------------
+
+GUIDE = TESTS.parent / "docs" / "own-attention.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def guide(tmp_path_factory):
+    """What stands in the guide's Python blocks, run from top to bottom as one program, beside a tiny corpus."""
+    folder = tmp_path_factory.mktemp("guide")
+    write_config(folder, {"training.max_epochs": 1}, name="config.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mechanisms, "_MECHANISMS", dict(mechanisms._MECHANISMS))
+        patch.chdir(folder)
+        names: dict[str, Any] = {"__name__": "guide"}
+        for block in blocks("python"):
+            exec(compile(block, GUIDE.name, "exec"), names)
+        yield names
+
+
+def test_the_code_of_the_guide_runs(guide, capsys):
+    assert guide["run"].step > 0
+    assert guide["run"].folder.is_dir()
+    assert attention_names()[-2:] == ["cosine", "smooth"]
+    assert check_attention("cosine", reference=guide["energies"]).outcomes[-1].state == "kept"
+
+
+def test_temporal_attention_is_that_of_its_equations(guide):
+    """Paulus et al. 2017: exp(e), from the second step on over the sum of those before it, over the sum of all."""
+    attention = guide["TemporalAttention"](query_size=5, value_size=3, hidden_size=2).double()
+    generator = torch.Generator().manual_seed(1)
+    values = torch.randn(1, 4, 3, dtype=torch.float64, generator=generator)
+    queries = torch.randn(1, 3, 5, dtype=torch.float64, generator=generator)
+    memory = attention.memorize(values, torch.ones(1, 4, dtype=torch.bool))
+    state, seen = attention.start(memory), [0.0] * 4
+    for step in range(3):
+        found = attention(queries[:, step : step + 1], memory, state)
+        state = found.state
+        keys = [times(attention.key_layer.weight.tolist(), value) for value in values[0].tolist()]
+        masses = [exp(dot(queries[0, step].tolist(), key)) for key in keys]
+        temporal = [mass / (before or 1.0) for mass, before in zip(masses, seen, strict=True)]
+        wanted = [mass / sum(temporal) for mass in temporal]
+        assert found.weights[0, 0].tolist() == pytest.approx(wanted, rel=1e-12)
+        seen = plus(seen, masses)
+
+
+def test_smoothing_is_a_sigmoid_over_its_sum(guide):
+    energies = torch.tensor([[[-3.0, 0.5, 2.0, 7.0]]], dtype=torch.float64)
+    weights = guide["Smoothing"]()(energies, torch.tensor([[[True, True, True, False]]]))
+    masses = [sigmoid(energy) for energy in (-3.0, 0.5, 2.0)]
+    assert weights[0, 0].tolist() == pytest.approx([mass / sum(masses) for mass in masses] + [0.0], rel=1e-12)
+
+
+def test_the_configuration_of_the_guide_builds(guide, tmp_path):
+    (block,) = blocks("yaml")
+    attention = yaml.safe_load(block)["model"]["attention"]
+    changes = {"model.attention": attention, "training.max_steps": 1, "training.max_epochs": None}
+    run = train(write_config(tmp_path, changes), output=tmp_path / "run")
+    assert run.step == 1
+
+
+def test_the_guide_lists_every_promise():
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    report = check_attention(Plain)
+    assert rows == [(outcome.check, outcome.promise) for outcome in report.outcomes]
+
+
+def test_the_guide_shows_the_example_package():
+    example = GUIDE.parent / "examples" / "cosine_attention"
+    (block,) = blocks("toml")
+    assert block in (example / "pyproject.toml").read_text(encoding="utf-8")
+    score = (example / "src" / "cosine_attention" / "__init__.py").read_text(encoding="utf-8")
+    for calculation in re.findall(r"return (.*)", blocks("python")[0]):
+        assert calculation in score
+
+
+def test_every_block_of_the_guide_is_run():
+    """Commands are run by ``test_example_package.py``."""
+    fences = re.findall(r"^```([a-z]+)$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert set(fences) == {"python", "yaml", "toml", "console"}

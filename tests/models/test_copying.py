@@ -242,7 +242,7 @@ FIRST_WORD = {
     "training.optimizer": {"learning_rate": 0.01},
     "training.label_smoothing": 0.0,
     "training.batch_sentences": 32,
-    "training.max_epochs": 5,
+    "training.max_epochs": 3,
     "data.test": {},
     "decoding.beam_size": 1,
 }

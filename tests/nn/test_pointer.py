@@ -311,6 +311,18 @@ class TestTheLoss:
         assert found.negative_log_likelihood.isfinite()
         assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(found.smoothed, inputs))
 
+    @pytest.mark.parametrize("vocabulary", range(2, 40))
+    def test_all_is_copied_and_nothing_generated(self, vocabulary):
+        """Standing for: a sum of shares that rounding takes beyond 1, and its logarithm."""
+        features = torch.ones(1, 1, requires_grad=True)
+        weights = torch.full((1, vocabulary), 1 / vocabulary)
+        everything = Copying(torch.zeros(1), weights, torch.arange(vocabulary).unsqueeze(0), torch.tensor([0]))
+        layer = normal(vocabulary, 1).float(), torch.zeros(vocabulary)
+        found = pointer_loss(features, *layer, torch.tensor([1]), everything, smoothing=1.0)
+        assert_same(found.smoothed, math.log(vocabulary), 1e-4)
+        found.smoothed.backward()
+        assert_same(features.grad, [[0.0]], 1e-5)
+
     @every_smoothing
     def test_what_stands_behind_a_sentence_changes_no_gradient(self, smoothing):
         inputs = inputs_of(gate=-3.0)

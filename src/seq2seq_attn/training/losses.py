@@ -24,8 +24,6 @@ def forced_loss(model: Seq2Seq, forced: Forced, batch: Batch, *, smoothing: floa
     weight, bias = model.output.weight, model.output.bias
     if forced.generate is None:
         return output_loss(features, weight, bias, targets, smoothing=smoothing)
-    # The weights of padding are zero, but not the gradients that whatever token stands there would give them.
-    weights = forced.weights.masked_fill(~batch.source_mask.unsqueeze(1), 0.0)
     sentence = tokens.nonzero()[:, 0]
-    copying = Copying(forced.generate[tokens], weights[tokens], batch.source, sentence)
+    copying = Copying(forced.generate[tokens], forced.weights[tokens], batch.source, sentence)
     return pointer_loss(features, weight, bias, targets, copying, smoothing=smoothing)

@@ -280,6 +280,16 @@ class TestReuse:
         ]
         assert after is None if change == "gone" else not np.array_equal(before, after.matrices([0]))
 
+    def test_adding_them_to_a_table_keeps_the_tokenizer(self, make_config, corpus, tmp_path: Path) -> None:
+        """Which columns of a table are read is a part of its text; where its alignments lie is not."""
+        rows = zip(SOURCES, TARGETS, strict=True)
+        (tmp_path / "x.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in rows), encoding="utf-8")
+        table = {"tsv": str(tmp_path / "x.tsv")}
+        ready(make_config(table), tmp_path / "run")
+        said: list[str] = []
+        ready(make_config(table | {"alignments": corpus["alignments"]}, validation=table), tmp_path / "run", said)
+        assert said[:2] == ["reusing the tokenizer", "encoding the corpus: changed since: training alignments"]
+
     @pytest.mark.parametrize("name", ["links.int32", "source_words.offsets.npy", "*"])
     def test_damage_is_mended(self, make_config, corpus, tmp_path: Path, name: str) -> None:
         whole = ready(make_config(corpus), tmp_path / "run").train.links.matrices([0, 1])

@@ -32,7 +32,10 @@ DEPTHS = [(1, False), (3, True)]
 ATTENDING = ["luong-general", "bahdanau", "bahdanau+coverage=sum"]
 CASES = [case for name in ("none", *ATTENDING) for case in wirings_of(name)]
 
+ATTENDING_CASES = [case for case in CASES if case.attention != "none"]
+
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
+attending = pytest.mark.parametrize("case", ATTENDING_CASES, ids=str)
 depths = pytest.mark.parametrize(("layers", "residual"), DEPTHS)
 
 
@@ -97,6 +100,32 @@ def test_step_by_step_is_the_whole_target_at_once(case, layers, residual):
         assert_same(found, wanted)
 
 
+@attending
+@depths
+def test_the_copy_gate_is_told_context_state_and_embedding_of_each_position(case, layers, residual):
+    setting = Setting(case, layers, residual, copying=True)
+    found = setting.run().generate
+    own = numbers(setting.decoder)
+    attention = references.attention_of(case.attention, references.below(own, "attention"))
+    reference = references.DECODERS[case.wiring](own, attention, residual=residual)
+    memory, state = setting.start()
+    feed = state.feed.shape[1]
+    assert found is not None
+    for row, length in enumerate(LENGTHS):
+        values = setting.values[row, :length].tolist()
+        hidden, cell = setting.first.hidden[row].tolist(), setting.first.cell[row].tolist()
+        stands = reference.start(hidden, cell, values, fed_size=feed)
+        for step, embedded in enumerate(setting.embedded[row].tolist()):
+            wrote = reference.step(embedded, values, stands)
+            stands = wrote.state
+            wanted = references.generating(references.below(own, "copy_gate"), wrote, embedded)
+            assert_same(found[row, step], wanted)
+    alone = setting.decoder(setting.embedded[:, :1], memory, state).generate
+    assert alone is not None
+    assert_same(alone, found[:, :1])
+    assert Setting(case, layers, residual).run().generate is None
+
+
 def flat(state: DecoderState) -> tuple[Tensor, ...]:
     return (*state.recurrent, state.feed, *state.attention)
 
@@ -148,9 +177,6 @@ def test_gradients_are_those_of_finite_differences(case):
         return total + (decoded.weights * normal(*decoded.weights.shape, seed=8)).sum()
 
     assert torch.autograd.gradcheck(run, (*inputs, *parameters))
-
-
-attending = pytest.mark.parametrize("case", [case for case in CASES if case.attention != "none"], ids=str)
 
 
 @attending

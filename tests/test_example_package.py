@@ -146,3 +146,8 @@ def test_an_entry_point_that_fails_to_import_is_one_line(tmp_path):
     assert line.endswith("which fails to import: No module named 'a_library_that_nobody_has'")
     assert "'broken' is offered by broken_attention:Broken" in line
     assert "Traceback" not in done.stderr
+    listed = command("attentions", packages=packages, folder=tmp_path)
+    assert listed.returncode == 0
+    assert "luong-general" in listed.stdout, "one package that does not import must not hide the others"
+    (line,) = listed.stderr.splitlines()
+    assert line.endswith("which fails to import: No module named 'a_library_that_nobody_has'")

@@ -164,7 +164,8 @@ def find_attention(name: str) -> Mechanism:
         else:
             known = attention_names()
             raise ConfigError(
-                f"model.attention: no mechanism {name!r}{did_you_mean(name, known)} (there are: {', '.join(known)})"
+                f"model.attention: no mechanism {name!r}{did_you_mean(name, known)} (there are: {', '.join(known)}; "
+                "others come with the packages that offer them)"
             )
     return _MECHANISMS[name]
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import typer
 
 from seq2seq_attn.cli.options import Json
+from seq2seq_attn.errors import ConfigError
 
 
 def attentions(json_output: Json = False) -> None:
@@ -16,7 +17,14 @@ def attentions(json_output: Json = False) -> None:
     from seq2seq_attn.attention import attention_names, find_attention
     from seq2seq_attn.attention.choices import attention_choices
 
-    found = [(name, find_attention(name)) for name in attention_names()]
+    found, failed = [], []
+    for name in attention_names():
+        try:
+            found.append((name, find_attention(name)))
+        except ConfigError as error:  # a package that does not import hides no other
+            failed.append(str(error))
+    for message in failed:
+        typer.echo(message, err=True)
     if json_output:
         rows = [
             {

@@ -99,18 +99,27 @@ def test_the_table_of_a_document_is_replaced_and_nothing_else(gallery, tmp_path,
     document, costs = tmp_path / "a.md", tmp_path / "costs.json"
     document.write_text("# Title\n\n<!-- measured -->\nold\n<!-- end of measured -->\n\nThe end.\n", encoding="utf-8")
     costs.write_text(json.dumps({"mechanisms": [{"name": "none", "ratio": 0.8765}]}), encoding="utf-8")
-    wanted = ["--collect", "--document", str(document), "--costs", str(costs), "--picture", str(tmp_path / "a.svg")]
+    wanted = [
+        "--collect",
+        "--document",
+        str(document),
+        "--costs",
+        str(costs),
+        "--picture",
+        str(tmp_path / "pictures" / "a.svg"),
+    ]
     assert run(config, output, *wanted) == 0
     text = document.read_text(encoding="utf-8")
     assert text.startswith("# Title\n\n<!-- measured -->\n")
     assert text.endswith("\n<!-- end of measured -->\n\nThe end.\n")
     assert "old" not in text
+    assert "looked while it wrote the same sentence](pictures/a.svg)" in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     assert rows[0] == ["| attention", "wiring", "cost", "BLEU `test`", "AER `test`, %", "minutes |"]
     assert rows[2][:3] == ["| `none`", "luong", "0.88"]
     assert rows[3][:3] == [f"| `{SPARSE}`", "luong", "-"]
     assert {len(row) for row in rows} == {6}
-    assert (tmp_path / "a.svg").exists()
+    assert (tmp_path / "pictures" / "a.svg").exists()
     assert run(config, output, *wanted) == 0
     assert document.read_text(encoding="utf-8") == text
     document.write_text("no markers", encoding="utf-8")
@@ -130,7 +139,7 @@ def test_several_machines_are_all_named(tmp_path):
     assert "(`nrefs:1`; another; one CPU)" in table
     assert "cost" not in table
     with pytest.raises(Exception, match="no such file"):
-        fill_document(tmp_path / "none.md", table)
+        fill_document(tmp_path / "none.md", table, tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> int:
     whole = {exhibit.name: exhibit.to_dict() for exhibit in found}
     (output / "gallery.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.document is not None:
-        fill_document(options.document, table)
+        fill_document(options.document, table, picture)
     print(picture)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -66,8 +67,8 @@ def draw_exhibits(found: Sequence[Exhibit], output: Path, picture: Path) -> None
         draw_gallery(panels, picture)
 
 
-def fill_document(path: Path, table: str) -> None:
-    """Put ``table`` between the markers of a document.
+def fill_document(path: Path, table: str, picture: Path) -> None:
+    """Put picture and table between the markers of a document.
 
     Raises:
         ConfigError: if the document has no such place.
@@ -78,7 +79,9 @@ def fill_document(path: Path, table: str) -> None:
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
         raise ConfigError(f"{path}: needs the lines {BEGIN} and {END}, once each, around what is replaced")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    write_atomic(path, f"{before}{BEGIN}\n\n{table}\n{END}{after}")
+    place = os.path.relpath(picture.resolve(), path.resolve().parent)
+    shown = f"![Where each mechanism looked while it wrote the same sentence]({Path(place).as_posix()})"
+    write_atomic(path, f"{before}{BEGIN}\n\n{shown}\n\n{table}\n{END}{after}")
 
 
 def _gold(found: Sequence[Exhibit]) -> list[str]:

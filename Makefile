@@ -34,7 +34,7 @@ check: install
 	$(BIN)/mypy
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 format: install
 	$(BIN)/ruff format src tests scripts

@@ -19,7 +19,7 @@ def test_all_errors_are_shown_at_once_in_the_order_of_the_file(complaint):
         "exp.yaml has 4 errors",
         "line 6: seed: expected a whole number, got the text 'x'",
         "line 8: model.atention: unknown key; did you mean 'attention'?  (model has: architecture, attention, bridge, "
-        "decoder, dropout, embedding_size, encoder, tie_embeddings)",
+        "copying, decoder, dropout, embedding_size, encoder, tie_embeddings, transformer)",
         "line 9: model.encoder.layers: expected at least 1, got the number 0",
         "command line: training.clip_norm=fast: expected a number, got the text 'fast'",
     ]
@@ -78,9 +78,12 @@ def test_the_exit_status_is_that_of_a_wrong_request():
         ("model.dropout=true", "expected a number, or a mapping of embedding, state, output and variational, got true"),
         (
             "model.attention=5",
-            "expected the name of a mechanism, or a mapping of its parts (score, normalize, window), got the number 5",
+            "expected the name of a mechanism, or a mapping of its parts (score, normalize, window, ...), got the number 5",
         ),
-        ("model.decoder.wiring=luog", "expected luong or bahdanau, got the text 'luog'; did you mean 'luong'?"),
+        (
+            "model.decoder.wiring=luog",
+            "expected luong, bahdanau, conditional or gnmt, got the text 'luog'; did you mean 'luong'?",
+        ),
         ("training.optimizer.learning_rate=0", "expected a number above 0, got the number 0"),
         ("training.optimizer.learning_rate=.nan", "expected a finite number, got the number nan"),
         ("training.optimizer.learning_rate=1e999", "expected a finite number, got the number inf"),

@@ -81,9 +81,7 @@ def test_a_dropout_number_stands_for_three_places(write):
 
 def test_attention_may_be_given_by_its_parts(write):
     config = load_config(write("model: {attention: {score: general, window: local-p, hidden_size: 7}}\n"))
-    assert config.model.attention == AttentionConfig(
-        score="general", normalize="softmax", window="local-p", hidden_size=7
-    )
+    assert config.model.attention == AttentionConfig(score="general", window="local-p", hidden_size=7)
 
 
 @pytest.mark.parametrize("word", ["no", "on", "off", "yes", "y", "n", "No", "YES"])

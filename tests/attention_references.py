@@ -404,6 +404,7 @@ class MultiHead(Attention):
     def __init__(self, numbers: Numbers, spec: Spec) -> None:
         self.numbers = numbers
         self.heads = spec.parts.heads or 1
+        self.reads_keys = "key_layer.weight" in numbers
         self.inner = _one_head(below(numbers, "inner"), spec)
         if not isinstance(self.inner, Composed):
             raise TypeError("a head is put together from parts")
@@ -415,7 +416,7 @@ class MultiHead(Attention):
 
     def values(self, values: list[Vector], head: int) -> Pairs:
         return Pairs(
-            [self.project("key_layer", value, head) for value in values],
+            [self.project("key_layer", value, head) if self.reads_keys else [] for value in values],
             [self.project("value_layer", value, head) for value in values],
         )
 

@@ -42,7 +42,9 @@ class MultiHeadAttention(Attention):
         self.recurrent = inner.recurrent
         self.sums_to_one = inner.sums_to_one
         self.query_layer = nn.Linear(query_size, heads * inner.query_size, bias=False)
-        self.key_layer = nn.Linear(value_size, heads * inner.query_size, bias=False)
+        self.key_layer: nn.Linear | None = None
+        if inner.score.reads_keys:
+            self.key_layer = nn.Linear(value_size, heads * inner.query_size, bias=False)
         self.value_layer = nn.Linear(value_size, value_size, bias=False)
 
     def memorize(
@@ -52,9 +54,9 @@ class MultiHeadAttention(Attention):
     ) -> Memory:
         """Zero the padding and project it into every head's subspace."""
         values = values.masked_fill(~mask.unsqueeze(-1), 0.0)
-        memory = self.inner.remember(
-            self._fold(self.value_layer(values)), self._fold(self.key_layer(values)), self._repeat(mask)
-        )
+        averaged = self._fold(self.value_layer(values))
+        compared = averaged if self.key_layer is None else self._fold(self.key_layer(values))
+        memory = self.inner.remember(averaged, compared, self._repeat(mask))
         return Memory(self._apart(memory.values), self._apart(memory.keys), mask)
 
     def start(self, memory: Memory) -> AttentionState:

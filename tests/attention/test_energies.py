@@ -9,6 +9,7 @@ import pytest
 import torch
 from building import assert_same, mask_of, normal, numbers, sizes_of, small_attention
 from specs import NAMES, parse
+from torch import Tensor
 
 from seq2seq_attn.attention import Score, build_attention, find_attention
 from seq2seq_attn.attention.scored import ScoredAttention
@@ -44,7 +45,12 @@ def test_gradients_of_energies(name):
     score, sizes = score_of(name), sizes_of(name)
     values, queries = normal(2, 3, sizes.value, seed=2), normal(2, 2, sizes.query, seed=3)
     inputs = (queries.requires_grad_(), values.requires_grad_(), *score.parameters())
-    assert torch.autograd.gradcheck(lambda queries, values, *_: score(queries, score.project(values)), inputs)
+
+    def energies(queries: Tensor, values: Tensor, *_: Tensor) -> Tensor:
+        return score(queries, score.project(values))
+
+    assert torch.autograd.gradcheck(energies, inputs)
+    assert torch.autograd.gradgradcheck(energies, inputs)
 
 
 @pytest.mark.parametrize("name", SCORES)

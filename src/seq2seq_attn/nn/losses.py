@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2seq_attn.nn.precision import product_dtype
+
 CHUNK = 1 << 22
 """Most (tokens x vocabulary) cells that exist at a time: 16 MiB in float32."""
 
@@ -49,12 +51,6 @@ def output_loss(
     low = features.to(product_dtype(features))
     smoothed, likelihood = _OutputLoss.apply(low, weight, bias, targets, smoothing)  # type: ignore[no-untyped-call]
     return Loss(smoothed, likelihood)
-
-
-def product_dtype(features: Float[Tensor, "*axes features"]) -> torch.dtype:
-    """Return the precision in which the output layer multiplies: autocast's where that is on."""
-    device = features.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
 
 
 class Projection:

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seq2seq_attn.nn.precision import product_dtype
+
 
 class LayerState(NamedTuple):
     """What one layer carries from one position to the next."""
@@ -109,11 +111,3 @@ class InputPart:
             return known
         from_fed = F.linear(fed.to(self.dtype), self._weight, self._bias)
         return from_fed if known is None else known + from_fed
-
-
-def product_dtype(like: Tensor) -> torch.dtype:
-    """Return the type that products with ``like`` come out in, autocast or not."""
-    kind = like.device.type
-    if torch.is_autocast_enabled(kind) and like.dtype != torch.float64:
-        return torch.get_autocast_dtype(kind)
-    return like.dtype

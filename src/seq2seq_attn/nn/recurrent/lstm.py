@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.initialize import initialize_recurrent
-from seq2seq_attn.nn.recurrent.base import InputPart, LayerState, RecurrentLayer, Steps, product_dtype
+from seq2seq_attn.nn.precision import product_dtype
+from seq2seq_attn.nn.recurrent.base import InputPart, LayerState, RecurrentLayer, Steps
 
 
 class LSTMLayer(RecurrentLayer, nn.LSTM):

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.dropout import SequenceDropout
-from seq2seq_attn.nn.recurrent.base import LayerState, RecurrentLayer, Steps, product_dtype
+from seq2seq_attn.nn.precision import product_dtype
+from seq2seq_attn.nn.recurrent.base import LayerState, RecurrentLayer, Steps
 
 
 class RecurrentState(NamedTuple):

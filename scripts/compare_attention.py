@@ -20,7 +20,7 @@ from seq2seq_attn.experiment.evaluate import Evaluation, evaluate, read_split
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.visualization.curves import plot_by_length
 
-MECHANISMS = ["none", "bahdanau", "luong-general"]
+MECHANISMS = ["none", "luong-general", "bahdanau", "location-sensitive"]
 
 
 def train_and_translate(config: Path, attention: str, output: Path, overrides: list[str]) -> list[Evaluation]:

@@ -78,7 +78,8 @@ def test_the_exit_status_is_that_of_a_wrong_request():
         ("model.dropout=true", "expected a number, or a mapping of embedding, state, output and variational, got true"),
         (
             "model.attention=5",
-            "expected the name of a mechanism, or a mapping of its parts (score, normalize, window, ...), got the number 5",
+            "expected the name of a mechanism, or a mapping of its parts (score, normalize, window, ...), "
+            "got the number 5",
         ),
         (
             "model.decoder.wiring=luog",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 # Two processes that each start as many threads as there are cores slow each other down tenfold,
 # and the order in which threads add up changes the last digit. torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell without job control lets what it starts in the background ignore Ctrl-C; tests that send it mean it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from jaxtyping import install_import_hook

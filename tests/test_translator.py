@@ -12,7 +12,7 @@ from tiny import copy_run, trained_run
 
 from seq2seq_attn import Translation, Translator, load_checkpoint
 from seq2seq_attn.errors import CheckpointError, UserError
-from seq2seq_attn.translator import MAX_SOURCE_TOKENS
+from seq2seq_attn.translation import MAX_SOURCE_TOKENS
 
 SENTENCES = ["one two", "three", "nine eight seven six five four", "zero zero", "one", "two three four"] * 2
 

@@ -11,7 +11,7 @@ from transformer_building import trained_transformer
 
 from seq2seq_attn import Translator
 from seq2seq_attn.errors import UserError
-from seq2seq_attn.translator import MAX_SOURCE_TOKENS, TokenMap
+from seq2seq_attn.translation import MAX_SOURCE_TOKENS, TokenMap
 
 
 def load(run: Path) -> Translator:

@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from seq2seq_attn.config import Config, load_config
     from seq2seq_attn.errors import Seq2SeqError
     from seq2seq_attn.experiment.train import Run, train
-    from seq2seq_attn.translator import Translation, Translator
+    from seq2seq_attn.translation import Translation, Translator
 
 _HOMES = {
     "Checkpoint": "checkpoint",
     "Config": "config",
     "Run": "experiment.train",
     "Seq2SeqError": "errors",
-    "Translation": "translator",
-    "Translator": "translator",
+    "Translation": "translation",
+    "Translator": "translation",
     "attention_names": "attention",
     "load_checkpoint": "checkpoint",
     "load_config": "config",

@@ -17,7 +17,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from seq2seq_attn import __version__
-from seq2seq_attn.cli import listing, showing, training, translating
+from seq2seq_attn.cli import aligning, evaluating, listing, showing, training, translating
 from seq2seq_attn.errors import Seq2SeqError
 
 app = typer.Typer(
@@ -53,9 +53,9 @@ def _verb(function: Callable[P, None]) -> None:
 
 _verb(training.train)
 _verb(training.prepare)
-_verb(translating.evaluate)
+_verb(evaluating.evaluate)
 _verb(translating.translate)
-_verb(translating.align)
+_verb(aligning.align)
 _verb(showing.attend)
 _verb(showing.info)
 _verb(listing.attentions)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seq2seq_attn.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from seq2seq_attn.translator import TokenMap
+    from seq2seq_attn.translation import TokenMap
 
 PARTS = ("cross", "encoder", "decoder")
 AXES = {

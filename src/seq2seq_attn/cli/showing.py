@@ -36,7 +36,7 @@ def attend(
     """
     from seq2seq_attn.cli.maps import choose_maps, draw_maps
     from seq2seq_attn.files import check_output
-    from seq2seq_attn.translator import Translator
+    from seq2seq_attn.translation import Translator
     from seq2seq_attn.visualization.heatmap import draw_attention
     from seq2seq_attn.visualization.picture import check_picture_path
 

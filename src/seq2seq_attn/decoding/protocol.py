@@ -15,8 +15,9 @@ Axis names, the same in every signature of this package:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -50,8 +51,11 @@ class StepModel(Protocol[StateT]):
     its neighbors or on padding; then a sentence translates the same in any batch.
     """
 
-    def start(self, source: Int[Tensor, "batch source_len"], source_lengths: Int[Tensor, " batch"], /) -> StateT:
-        """Read the source sentences; return a state of one row per sentence, in their order."""
+    def start(self, source: Any, source_lengths: Int[Tensor, " batch"], /) -> StateT:
+        """Read the source sentences; return a state of one row per sentence, in their order.
+
+        Search hands ``source`` on as it got it: token ids for a model, something else for a model of models.
+        """
         ...
 
     def step(
@@ -83,6 +87,39 @@ class Hypothesis:
     token_log_probs: tuple[float, ...]
 
 
+class Past(NamedTuple):
+    """What the rows of a step have behind them: all that a rule may look at."""
+
+    tokens: Int[Tensor, "rows length"]  # chosen so far, without the begin-of-sentence token
+    sentences: Int[Tensor, " rows"]  # which sentence of the batch each row translates
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What may be written next, beyond what the model says.
+
+    A rule has no state of its own: the past of a row says everything. So it works under every search, and
+    a row gets the same answer in any batch.
+    """
+
+    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past, /) -> Float[Tensor, "rows vocab"]:
+        """Return what search ranks by, minus infinity for what must not come next; the argument stays as it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What the translations of a batch must have, sentence by sentence; empty where nothing is asked.
+
+    Attributes:
+        prefixes: target ids that each translation begins with.
+        required: for each sentence the phrases, as target ids, that must appear in its translation.
+    """
+
+    prefixes: Sequence[Sequence[int]] = ()
+    required: Sequence[Sequence[Sequence[int]]] = ()
+
+
 @runtime_checkable
 class Search(Protocol):
     """A way to find translations."""
@@ -90,9 +127,20 @@ class Search(Protocol):
     def __call__(
         self,
         model: StepModel[StateT],
-        source: Int[Tensor, "batch source_len"],
+        source: Any,
         source_lengths: Int[Tensor, " batch"],
+        demands: Demands | None = None,
         /,
     ) -> list[list[Hypothesis]]:
-        """Return the hypotheses of every sentence, best first, at least one each."""
+        """Return the hypotheses of every sentence, best first, at least one each.
+
+        Args:
+            model: whatever can start and step.
+            source: what its ``start`` takes.
+            source_lengths: tokens of each source sentence; limits of length follow from them.
+            demands: what the translations must have.
+
+        Raises:
+            ConfigError: if this search cannot meet a demand.
+        """
         ...

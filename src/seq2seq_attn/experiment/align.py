@@ -15,7 +15,7 @@ from seq2seq_attn.data.corpus import SentencePair, read_corpus
 from seq2seq_attn.data.links import AlignedPair, read_aligned
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.alignment_error import AlignmentErrors, alignment_errors
-from seq2seq_attn.translator import MAX_SOURCE_TOKENS, Translator
+from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translator
 
 CHUNK = 1024  # pairs that are read before they are aligned, so that those of like length can be put together
 

@@ -15,7 +15,7 @@ from seq2seq_attn.errors import ConfigError, did_you_mean
 from seq2seq_attn.evaluation.by_length import LengthBucket, score_by_length
 from seq2seq_attn.evaluation.metrics import MetricScore, check_metrics, score_corpus
 from seq2seq_attn.files import write_atomic
-from seq2seq_attn.translator import Translation, Translator
+from seq2seq_attn.translation import Translation, Translator
 
 CHUNK = 256  # sentences between two moves of the progress bar
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from seq2seq_attn.alignment import pharaoh
 from seq2seq_attn.data.corpus import read_lines, read_stream
 from seq2seq_attn.files import check_output, file_atomic
-from seq2seq_attn.translator import MAX_SOURCE_TOKENS, Translation, Translator
+from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translation, Translator
 
 BATCHES = 16  # of sentences that are read ahead, so that those of like length can be put together
 

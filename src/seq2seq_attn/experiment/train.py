@@ -43,7 +43,7 @@ from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.trainer import Settings, Trainer
 from seq2seq_attn.training.updater import Updater
 from seq2seq_attn.training.weight_losses import WeightLosses
-from seq2seq_attn.translator import Translator
+from seq2seq_attn.translation import Translator
 
 RUNS = Path("runs")
 

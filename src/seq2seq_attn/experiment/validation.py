@@ -18,7 +18,7 @@ from seq2seq_attn.experiment.align import score_alignments
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.losses import batch_loss
-from seq2seq_attn.translator import Translator
+from seq2seq_attn.translation import Translator
 
 BATCH_TOKENS = 4096
 SENTENCES = 256  # translated between two looks at whether to stop

@@ -3,78 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from seq2seq_attn.alignment import Links, link_words, word_numbers
+from seq2seq_attn.alignment import link_words, word_numbers
 from seq2seq_attn.checkpoint import load_checkpoint
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.batching import collate_source
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, SPECIALS, UNK, Tokenizer, Tokenizers
 from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, Search
 from seq2seq_attn.errors import UserError
-from seq2seq_attn.models.base import AttentionPart, Seq2Seq
+from seq2seq_attn.models.base import Seq2Seq
+from seq2seq_attn.translation.translation import TokenMap, Translation, blank
 
 MAX_SOURCE_TOKENS = 1024
 """Longer source sentences are cut, and say so: their attention alone would fill the memory."""
-
-
-@dataclass(frozen=True)
-class Translation:
-    """One translation of one sentence.
-
-    Attributes:
-        source: the sentence as it was given.
-        text: the translation.
-        score: what search ranked by.
-        log_prob: natural logarithm of the model's probability.
-        tokens: target tokens, ``</s>`` included when the sentence was finished.
-        source_tokens: source tokens, ``</s>`` included.
-        attention: weights, shape (target tokens, source tokens); rows sum to 1, or are zero
-            for a model without attention.
-        finished: False when the length limit cut the translation off.
-        truncated: whether the source was longer than a model reads.
-        alignment: links (source word, target word), both counted from 0; words are
-            what whitespace separates, for subwords and characters too.
-    """
-
-    source: str
-    text: str
-    score: float
-    log_prob: float
-    tokens: tuple[str, ...]
-    source_tokens: tuple[str, ...]
-    attention: NDArray[np.float32]
-    finished: bool
-    truncated: bool
-    alignment: Links
-
-
-@dataclass(frozen=True)
-class TokenMap:
-    """Where one head of one layer looked, from token to token.
-
-    Attributes:
-        part: ``cross`` (target at source), ``encoder`` (source at source) or ``decoder`` (target at target).
-        layer: counted from 1, the lowest.
-        head: counted from 1; 0 for the mean of all heads, or for a mechanism without heads.
-        weights: shape (rows, columns).
-        rows: the tokens that look. A target token's row is where the model looked to write it.
-        columns: the tokens that are looked at. A decoder looks at what it has read: the token before
-            the one that it writes, and those before that.
-    """
-
-    part: AttentionPart
-    layer: int
-    head: int
-    weights: NDArray[np.float32]
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
 
 
 class Translator:
@@ -147,7 +92,7 @@ class Translator:
         """Return the ``count`` best translations of each sentence, best first; see :meth:`translate`."""
         search = self._search(count, beam_size, length_penalty)
         size = batch_sentences or self.decoding.batch_sentences
-        found: list[list[Translation]] = [[_blank(text)] * count for text in texts]
+        found: list[list[Translation]] = [[blank(text)] * count for text in texts]
         encoded = self.tokenizers.source.encode_batch(texts)
         wanted = [number for number, text in enumerate(texts) if text.strip()]
         # sentences of like length side by side: less padding to compute
@@ -248,18 +193,3 @@ class Translator:
                 word_numbers([target.is_word_start(token) for token in best.tokens]),
             ),
         )
-
-
-def _blank(text: str) -> Translation:
-    return Translation(
-        source=text,
-        text="",
-        score=0.0,
-        log_prob=0.0,
-        tokens=(),
-        source_tokens=(),
-        attention=np.zeros((0, 0), dtype=np.float32),
-        finished=True,
-        truncated=False,
-        alignment=[],
-    )

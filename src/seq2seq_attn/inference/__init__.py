@@ -1,0 +1,1 @@
+"""Models made ready for search: the same numbers, faster products."""

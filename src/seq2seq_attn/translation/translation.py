@@ -1,0 +1,80 @@
+"""What a translator gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seq_attn.alignment import Links
+from seq2seq_attn.models.base import AttentionPart
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One translation of one sentence.
+
+    Attributes:
+        source: the sentence as it was given.
+        text: the translation.
+        score: what search ranked by.
+        log_prob: natural logarithm of the model's probability.
+        tokens: target tokens, ``</s>`` included when the sentence was finished.
+        source_tokens: source tokens, ``</s>`` included.
+        attention: weights, shape (target tokens, source tokens); rows sum to 1, or are zero
+            for a model without attention.
+        finished: False when the length limit cut the translation off.
+        truncated: whether the source was longer than a model reads.
+        alignment: links (source word, target word), both counted from 0; words are
+            what whitespace separates, for subwords and characters too.
+    """
+
+    source: str
+    text: str
+    score: float
+    log_prob: float
+    tokens: tuple[str, ...]
+    source_tokens: tuple[str, ...]
+    attention: NDArray[np.float32]
+    finished: bool
+    truncated: bool
+    alignment: Links
+
+
+@dataclass(frozen=True)
+class TokenMap:
+    """Where one head of one layer looked, from token to token.
+
+    Attributes:
+        part: ``cross`` (target at source), ``encoder`` (source at source) or ``decoder`` (target at target).
+        layer: counted from 1, the lowest.
+        head: counted from 1; 0 for the mean of all heads, or for a mechanism without heads.
+        weights: shape (rows, columns).
+        rows: the tokens that look. A target token's row is where the model looked to write it.
+        columns: the tokens that are looked at. A decoder looks at what it has read: the token before
+            the one that it writes, and those before that.
+    """
+
+    part: AttentionPart
+    layer: int
+    head: int
+    weights: NDArray[np.float32]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def blank(text: str) -> Translation:
+    """Return the translation of a sentence without words."""
+    return Translation(
+        source=text,
+        text="",
+        score=0.0,
+        log_prob=0.0,
+        tokens=(),
+        source_tokens=(),
+        attention=np.zeros((0, 0), dtype=np.float32),
+        finished=True,
+        truncated=False,
+        alignment=[],
+    )

@@ -10,7 +10,7 @@ import pytest
 from seq2seq_attn.errors import DataError, UserError
 from seq2seq_attn.evaluation.by_length import LengthBucket
 from seq2seq_attn.evaluation.metrics import MetricScore
-from seq2seq_attn.visualization.curves import plot_by_length
+from seq2seq_attn.visualization.by_length import plot_by_length
 
 pytest.importorskip("matplotlib")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq_attn.attention.base import Attended, Attention, AttentionState, Memory
 from seq2seq_attn.nn.decoders.base import Decoded, Decoder, DecoderState, side_by_side
+from seq2seq_attn.nn.products import layer_product
 from seq2seq_attn.nn.recurrent.stack import RecurrentStack
 
 
@@ -64,14 +64,14 @@ class LuongDecoder(Decoder):
 
     def _step_by_step(self, embedded: Tensor, memory: Memory, state: DecoderState) -> Decoded:
         unrolled = self.stack.unroll(embedded, state.recurrent)
-        combine = self.combine.weight.to(unrolled.dtype)
+        combine = layer_product(self.combine)
         feed, attention_state = state.feed, state.attention
         features, contexts, outputs, all_weights = [], [], [], []
         for number in range(embedded.shape[1]):
             output = unrolled.step(number, feed).to(unrolled.dtype)
             context, weights, attention_state = self.attention(output.unsqueeze(1), memory, attention_state)
             joined = torch.cat([context.squeeze(1).to(unrolled.dtype), output], 1)
-            feed = torch.tanh(F.linear(joined, combine))
+            feed = torch.tanh(combine(joined))
             features.append(feed)
             contexts.append(context)
             outputs.append(output)

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.precision import product_dtype
+from seq2seq_attn.nn.products import MakeProduct, Product, cast_product
 
 
 class LayerState(NamedTuple):
@@ -37,6 +37,14 @@ class Steps(ABC):
         """
 
 
+class ReadyLayer(ABC):
+    """The matrices of a layer, joined and ready to be multiplied by: worth keeping from batch to batch."""
+
+    @abstractmethod
+    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
+        """Prepare for the steps of one batch; see :meth:`RecurrentLayer.unroll`."""
+
+
 class RecurrentLayer(nn.Module, ABC):
     """One layer that reads in one direction, made with the sizes of its input and its hidden state.
 
@@ -59,13 +67,28 @@ class RecurrentLayer(nn.Module, ABC):
         """Read a whole sequence, from zero where no state is given."""
 
     @abstractmethod
+    def ready(self, known_size: int, make: MakeProduct) -> ReadyLayer:
+        """Do what all steps of all sequences have in common.
+
+        Args:
+            known_size: how many of the first features of the input are known for all positions before a
+                step is reached.
+            make: how to multiply.
+        """
+
     def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
-        """Prepare for steps.
+        """Prepare for the steps of one batch.
 
         Args:
             known: the first features of the input, at all positions; None where nothing is known
                 before a step is reached.
         """
+        return self.ready(0 if known is None else known.shape[2], cast_product).unroll(known)
+
+    @property
+    def product_dtype(self) -> torch.dtype:
+        """Precision that products come out in."""
+        return product_dtype(self.weight_ih_l0)
 
     def start(self, inputs: Float[Tensor, "batch len input"]) -> LayerState:
         """Return the state of zeros that precedes ``inputs``."""
@@ -85,29 +108,35 @@ class RecurrentLayer(nn.Module, ABC):
         return torch.stack(outputs, 1), state
 
 
-class InputPart:
-    r"""The product :math:`W x_t + b` of every step, of which the known part is made once for all positions.
+class ReadyInput:
+    r"""The product :math:`W x_t + b` of every step, of which the known part is made once for all positions."""
 
-    Under autocast the products come out in the lower precision. The weights are cast here, once:
-    autocast would cast them again at every step.
-    """
+    def __init__(self, layer: RecurrentLayer, known_size: int, make: MakeProduct, *, bias: Tensor | None) -> None:
+        weight = layer.weight_ih_l0
+        self._from_known = make(weight[:, :known_size], bias) if known_size else None
+        self.all_known = known_size == weight.shape[1]
+        self._from_fed = None if self.all_known else make(weight[:, known_size:], None if known_size else bias)
 
-    def __init__(
-        self, layer: RecurrentLayer, known: Float[Tensor, "batch len known"] | None, *, bias: Tensor | None
-    ) -> None:
-        self.dtype = product_dtype(layer.weight_ih_l0)
-        known_size = 0 if known is None else known.shape[2]
-        self.all_known = known_size == layer.weight_ih_l0.shape[1]
-        self._weight = layer.weight_ih_l0[:, known_size:].to(self.dtype)
-        self.known = None if known is None else F.linear(known, layer.weight_ih_l0[:, :known_size], bias)
-        self._steps = None if self.known is None else self.known.unbind(1)
-        self._bias = None if bias is None or known is not None else bias.to(self.dtype)
+    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> UnrolledInput:
+        """Prepare for the steps of one batch."""
+        if known is None or self._from_known is None:
+            return UnrolledInput(None, self._from_fed)
+        return UnrolledInput(self._from_known(known), self._from_fed)
+
+
+class UnrolledInput:
+    """A :class:`ReadyInput` on its way through a sequence."""
+
+    def __init__(self, known: Float[Tensor, "batch len gates"] | None, from_fed: Product | None) -> None:
+        self.known = known
+        self._steps = None if known is None else known.unbind(1)
+        self._from_fed = from_fed
 
     def at(self, number: int, fed: Float[Tensor, "batch fed"] | None) -> Float[Tensor, "batch gates"]:
         """Return the product of step ``number``."""
         known = None if self._steps is None else self._steps[number]
-        if fed is None:
+        if fed is None or self._from_fed is None:
             assert known is not None, "nothing is known of the input, and nothing is fed"
             return known
-        from_fed = F.linear(fed.to(self.dtype), self._weight, self._bias)
+        from_fed = self._from_fed(fed)
         return from_fed if known is None else known + from_fed

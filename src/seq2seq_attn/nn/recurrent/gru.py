@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.initialize import initialize_recurrent
-from seq2seq_attn.nn.recurrent.base import InputPart, LayerState, RecurrentLayer, Steps
+from seq2seq_attn.nn.products import MakeProduct, Product
+from seq2seq_attn.nn.recurrent.base import LayerState, ReadyInput, ReadyLayer, RecurrentLayer, Steps, UnrolledInput
 
 
 class GRULayer(RecurrentLayer, nn.GRU):
@@ -43,9 +44,9 @@ class GRULayer(RecurrentLayer, nn.GRU):
         hidden = hidden.squeeze(0)
         return outputs, LayerState(hidden, hidden[:, :0])
 
-    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
-        """Prepare for steps; the products of input and of state stay apart, since one of them is reset."""
-        return _GRUSteps(self, known)
+    def ready(self, known_size: int, make: MakeProduct) -> ReadyLayer:
+        """Keep the products of input and of state apart, since one of them is reset."""
+        return _ReadyGRU(self, known_size, make)
 
 
 class NormedGRULayer(GRULayer):
@@ -71,40 +72,63 @@ class NormedGRULayer(GRULayer):
         """Read a whole sequence in a loop."""
         return self.read_in_steps(inputs, state)
 
-    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
-        """Prepare for steps: where all of the input is known, it is normalized at once, too."""
-        return _NormedGRUSteps(self, known)
+    def ready(self, known_size: int, make: MakeProduct) -> ReadyLayer:
+        """Keep the products apart, since each is normalized by itself."""
+        return _ReadyNormedGRU(self, known_size, make)
 
 
 Parts = tuple[Tensor, Tensor]
 """Gates r and z side by side, and the candidate n."""
 
 
-class _GRUSteps(Steps):
-    def __init__(self, layer: GRULayer, known: Float[Tensor, "batch len known"] | None) -> None:
-        self._input = InputPart(layer, known, bias=layer.bias_ih_l0)
-        self._weight = layer.weight_hh_l0.to(self._input.dtype)
-        self._bias = layer.bias_hh_l0.to(self._input.dtype)
+class _ReadyGRU(ReadyLayer):
+    def __init__(self, layer: GRULayer, known_size: int, make: MakeProduct) -> None:
+        self._input = ReadyInput(layer, known_size, make, bias=layer.bias_ih_l0)
+        self._from_hidden = make(layer.weight_hh_l0, layer.bias_hh_l0)
         self._gates = 2 * layer.hidden_size
 
+    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
+        return _GRUSteps(self._input.unroll(known), self._from_hidden, self._gates)
+
+
+class _GRUSteps(Steps):
+    def __init__(self, inputs: UnrolledInput, from_hidden: Product, gates: int) -> None:
+        self._input = inputs
+        self._from_hidden = from_hidden
+        self._gates = gates
+
     def step(self, number: int, fed: Float[Tensor, "batch fed"] | None, state: LayerState) -> LayerState:
-        hidden = state.hidden
         from_input = self._input.at(number, fed)
-        from_hidden = F.linear(hidden.to(self._input.dtype), self._weight, self._bias)
-        return _new_state(self._split(from_input), self._split(from_hidden), state)
+        return _new_state(self._split(from_input), self._split(self._from_hidden(state.hidden)), state)
 
     def _split(self, product: Tensor) -> Parts:
         return product[:, : self._gates], product[:, self._gates :]
 
 
+class _ReadyNormedGRU(ReadyLayer):
+    def __init__(self, layer: NormedGRULayer, known_size: int, make: MakeProduct) -> None:
+        self._input = ReadyInput(layer, known_size, make, bias=None)
+        self._from_hidden = make(layer.weight_hh_l0)
+        self._layer = layer
+
+    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
+        return _NormedGRUSteps(self._layer, self._input, self._from_hidden, known)
+
+
 class _NormedGRUSteps(Steps):
-    def __init__(self, layer: NormedGRULayer, known: Float[Tensor, "batch len known"] | None) -> None:
+    def __init__(
+        self,
+        layer: NormedGRULayer,
+        inputs: ReadyInput,
+        from_hidden: Product,
+        known: Float[Tensor, "batch len known"] | None,
+    ) -> None:
         self._layer = layer
         self._size = layer.hidden_size
-        self._input = InputPart(layer, known, bias=None)
-        self._weight = layer.weight_hh_l0.to(self._input.dtype)
+        self._input = inputs.unroll(known)
+        self._from_hidden = from_hidden
         self._normed = None
-        if self._input.known is not None and self._input.all_known:
+        if inputs.all_known and self._input.known is not None:  # then it is normalized at once, too
             gates, candidate = self._norm(self._input.known, layer.gain_ih_l0, layer.bias_ih_l0)
             self._normed = list(zip(gates.unbind(1), candidate.unbind(1), strict=True))
 
@@ -114,7 +138,7 @@ class _NormedGRUSteps(Steps):
             from_input = self._normed[number]
         else:
             from_input = self._norm(self._input.at(number, fed), layer.gain_ih_l0, layer.bias_ih_l0)
-        product = F.linear(state.hidden.to(self._input.dtype), self._weight)
+        product = self._from_hidden(state.hidden)
         return _new_state(from_input, self._norm(product, layer.gain_hh_l0, layer.bias_hh_l0), state)
 
     def _norm(self, product: Tensor, gain: Tensor, bias: Tensor) -> Parts:

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.initialize import initialize_recurrent
-from seq2seq_attn.nn.precision import product_dtype
-from seq2seq_attn.nn.recurrent.base import InputPart, LayerState, RecurrentLayer, Steps
+from seq2seq_attn.nn.products import MakeProduct, Product
+from seq2seq_attn.nn.recurrent.base import LayerState, ReadyInput, ReadyLayer, RecurrentLayer, Steps
 
 
 class LSTMLayer(RecurrentLayer, nn.LSTM):
@@ -44,9 +44,9 @@ class LSTMLayer(RecurrentLayer, nn.LSTM):
         outputs, (hidden, cell) = self(inputs, first)
         return outputs, LayerState(hidden.squeeze(0), cell.squeeze(0))
 
-    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
-        """Prepare for steps: join the weights of what is fed and of the hidden state."""
-        return _LSTMSteps(self, known)
+    def ready(self, known_size: int, make: MakeProduct) -> ReadyLayer:
+        """Join the weights of what is fed and of the hidden state."""
+        return _ReadyLSTM(self, known_size, make)
 
 
 class NormedLSTMLayer(LSTMLayer):
@@ -73,44 +73,68 @@ class NormedLSTMLayer(LSTMLayer):
         """Read a whole sequence in a loop."""
         return self.read_in_steps(inputs, state)
 
+    def ready(self, known_size: int, make: MakeProduct) -> ReadyLayer:
+        """Keep the products apart, since each is normalized by itself."""
+        return _ReadyNormedLSTM(self, known_size, make)
+
+
+class _ReadyLSTM(ReadyLayer):
+    def __init__(self, layer: LSTMLayer, known_size: int, make: MakeProduct) -> None:
+        weight, bias = layer.weight_ih_l0, layer.bias_ih_l0 + layer.bias_hh_l0
+        self._from_known = make(weight[:, :known_size], bias) if known_size else None
+        joined = torch.cat([weight[:, known_size:], layer.weight_hh_l0], 1)
+        self._from_rest = make(joined, None if known_size else bias)
+
     def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
-        """Prepare for steps: where all of the input is known, it is normalized at once, too."""
-        return _NormedLSTMSteps(self, known)
+        if known is None or self._from_known is None:
+            return _LSTMSteps(None, self._from_rest)
+        return _LSTMSteps(self._from_known(known).unbind(1), self._from_rest)
 
 
 class _LSTMSteps(Steps):
-    def __init__(self, layer: LSTMLayer, known: Float[Tensor, "batch len known"] | None) -> None:
-        self._dtype = product_dtype(layer.weight_ih_l0)
-        known_size = 0 if known is None else known.shape[2]
-        weight, bias = layer.weight_ih_l0, layer.bias_ih_l0 + layer.bias_hh_l0
-        self._weight = torch.cat([weight[:, known_size:], layer.weight_hh_l0], 1).to(self._dtype)
-        self._bias = bias.to(self._dtype)
-        self._known = None if known is None else F.linear(known, weight[:, :known_size], bias).unbind(1)
+    def __init__(self, known: tuple[Tensor, ...] | None, from_rest: Product) -> None:
+        self._known = known
+        self._from_rest = from_rest
 
     def step(self, number: int, fed: Float[Tensor, "batch fed"] | None, state: LayerState) -> LayerState:
         hidden = state.hidden
-        joined = hidden if fed is None else torch.cat([fed.to(hidden.dtype), hidden], 1)
-        gates = F.linear(joined.to(self._dtype), self._weight)
-        gates = gates + (self._bias if self._known is None else self._known[number])
+        gates = self._from_rest(hidden if fed is None else torch.cat([fed.to(hidden.dtype), hidden], 1))
+        if self._known is not None:
+            gates = gates + self._known[number]
         cell, output_gate = _new_cell(gates, state.cell)
         return LayerState(output_gate * cell.tanh(), cell)
 
 
-class _NormedLSTMSteps(Steps):
-    def __init__(self, layer: NormedLSTMLayer, known: Float[Tensor, "batch len known"] | None) -> None:
-        self._input = InputPart(layer, known, bias=None)
+class _ReadyNormedLSTM(ReadyLayer):
+    def __init__(self, layer: NormedLSTMLayer, known_size: int, make: MakeProduct) -> None:
+        self._input = ReadyInput(layer, known_size, make, bias=None)
+        self._from_hidden = make(layer.weight_hh_l0)
         self._layer = layer
-        self._hidden_weight = layer.weight_hh_l0.to(self._input.dtype)
+
+    def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
+        return _NormedLSTMSteps(self._layer, self._input, self._from_hidden, known)
+
+
+class _NormedLSTMSteps(Steps):
+    def __init__(
+        self,
+        layer: NormedLSTMLayer,
+        inputs: ReadyInput,
+        from_hidden: Product,
+        known: Float[Tensor, "batch len known"] | None,
+    ) -> None:
+        self._layer = layer
+        self._input = inputs.unroll(known)
+        self._from_hidden = from_hidden
         self._normed = None
-        if self._input.known is not None and self._input.all_known:
+        if inputs.all_known and self._input.known is not None:  # then it is normalized at once, too
             self._normed = self._norm_input(self._input.known).unbind(1)
 
     def step(self, number: int, fed: Float[Tensor, "batch fed"] | None, state: LayerState) -> LayerState:
         layer = self._layer
         normed = self._normed
         from_input = self._norm_input(self._input.at(number, fed)) if normed is None else normed[number]
-        from_hidden = F.linear(state.hidden.to(self._hidden_weight.dtype), self._hidden_weight)
-        gates = from_input + _norm(from_hidden, layer.gain_hh_l0, layer.bias_hh_l0)
+        gates = from_input + _norm(self._from_hidden(state.hidden), layer.gain_hh_l0, layer.bias_hh_l0)
         cell, output_gate = _new_cell(gates, state.cell)
         return LayerState(output_gate * _norm(cell, layer.gain_cell_l0, layer.bias_cell_l0).tanh(), cell)
 

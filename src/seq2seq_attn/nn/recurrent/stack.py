@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.dropout import SequenceDropout
-from seq2seq_attn.nn.precision import product_dtype
 from seq2seq_attn.nn.recurrent.base import LayerState, RecurrentLayer, Steps
 
 
@@ -103,7 +102,7 @@ class Unrolled:
 
     def __init__(self, stack: RecurrentStack, known: Float[Tensor, "batch len known"], state: RecurrentState) -> None:
         lowest, *upper = stack.recurrent_layers
-        self.dtype = product_dtype(lowest.weight_ih_l0)
+        self.dtype = lowest.product_dtype
         self._residual = stack.residual
         self._steps = [lowest.unroll(known), *(layer.unroll(None) for layer in upper)]
         masks = [stack.dropout.masks(known, stack.hidden_size) for _ in upper]

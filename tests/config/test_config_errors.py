@@ -95,8 +95,8 @@ def test_the_exit_status_is_that_of_a_wrong_request():
         ("training.validate_every=true", "expected the word epoch, or a number of steps, got true"),
         ("training.max_epochs=0", "expected at least 1, got the number 0"),
         (
-            "decoding=[]",
-            "expected a mapping of batch_sentences, beam_size, length_penalty, max_length_ratio, got an empty list",
+            "decoding.minimum_risk=[]",
+            "expected a mapping of candidates, of, utility, got an empty list",
         ),
     ],
 )

@@ -44,12 +44,13 @@ def bind(tree: Node, problems: list[Problem]) -> Config | None:
     except ValidationError as error:
         details = error.errors(include_url=False)
     known = {problem.path for problem in problems}  # what could not be parsed looks empty here
-    found = [problem for problem in _problems_of(tree, details) if problem.path not in known]
+    found = [problem for problem in problems_of(tree, details) if problem.path not in known]
     problems.extend(found)
     return None
 
 
-def _problems_of(tree: Node, details: list[ErrorDetails]) -> Iterator[Problem]:
+def problems_of(tree: Node, details: list[ErrorDetails]) -> Iterator[Problem]:
+    """Say in the user's words what pydantic found wrong with ``tree``, each with its place."""
     missing = [detail for detail in details if detail["type"] == "missing"]
     suggested: set[tuple[Path, str]] = set()
     for detail in details:

@@ -1,7 +1,7 @@
 """The configuration: one class per section of the YAML file.
 
-These classes (with those of `model`, `training` and `corpora`, which are offered here, too)
-are the only place where a default is written.
+These classes (with those of `model`, `training`, `decoding` and `corpora`, which are offered here,
+too) are the only place where a default is written.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from seq2seq_attn.config.corpora import CorpusConfig, JsonlCorpus, ParquetCorpus, TextCorpus, TsvCorpus
+from seq2seq_attn.config.decoding import DecodingConfig, MinimumRiskConfig, SamplingConfig
 from seq2seq_attn.config.model import (
     AttentionConfig,
     DecoderConfig,
@@ -25,9 +26,7 @@ from seq2seq_attn.config.types import (
     Count,
     EmptyIsNone,
     FolderName,
-    NotNegative,
     OneOrMany,
-    Positive,
     Section,
     Seed,
     Share,
@@ -45,9 +44,11 @@ __all__ = [
     "DropoutConfig",
     "EncoderConfig",
     "JsonlCorpus",
+    "MinimumRiskConfig",
     "ModelConfig",
     "OptimizerConfig",
     "ParquetCorpus",
+    "SamplingConfig",
     "ScheduleConfig",
     "TextCorpus",
     "TokenizerConfig",
@@ -113,15 +114,6 @@ class TokenizerConfig(Section):
                 "character_coverage",
                 f"works with sentencepiece only, but tokenizer.kind is {self.kind!r}; set it to 1",
             )
-
-
-class DecodingConfig(Section):
-    """How translations are searched for."""
-
-    beam_size: Count = Field(default=5, description="Hypotheses kept per sentence; 1 is greedy search.")
-    length_penalty: NotNegative = Field(default=1.0, description="log-probability / length ** length_penalty.")
-    max_length_ratio: Positive = Field(default=2.0, description="Longest translation, in tokens per source token.")
-    batch_sentences: Count = Field(default=64, description="Sentences translated at once.")
 
 
 class Config(Section):

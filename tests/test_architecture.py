@@ -56,7 +56,7 @@ LIBRARIES = {
     "pyarrow": "data/corpus.py",
     "pydantic": "config/",
     "pydantic_core": "config/",
-    "sacrebleu": "evaluation/metrics.py",
+    "sacrebleu": "evaluation/",
     "safetensors": "checkpoint/contents.py",
     "sentencepiece": "data/tokenizers/sentencepiece.py",
     "tensorboard": "training/logging.py",

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq_attn.decoding import BeamSearch, Hypothesis, Step
+from seq2seq_attn.decoding import BeamSearch, Hypothesis, LengthLimit, Scoring, Step
 
 PAD, BOS, EOS, VOCAB = 0, 4, 2, 5  # 1 and 3 are words; the end is neither the first nor the last token
 WORDS = (1, 3)
@@ -175,11 +175,10 @@ def search(beam_size: int, penalty: float, *, n_best: int = 1, ratio: float = 1.
         bos=BOS,
         eos=EOS,
         beam_size=beam_size,
-        length_penalty=penalty,
         n_best=n_best,
+        scoring=Scoring(length_penalty=penalty),
+        limit=LengthLimit(ratio=ratio, extra=extra),
         forbidden=(PAD,),
-        max_length_ratio=ratio,
-        extra_length=extra,
     )
 
 

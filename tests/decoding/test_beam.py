@@ -22,7 +22,7 @@ from lookup_table import (
     tokens_of,
 )
 
-from seq2seq_attn.decoding import GreedySearch, Hypothesis
+from seq2seq_attn.decoding import GreedySearch, Hypothesis, LengthLimit
 
 WIDE = 2**6  # more than the 31 finished and 32 live hypotheses that two words can make in five steps
 
@@ -76,7 +76,7 @@ def test_it_does_stop_early():
 @pytest.mark.parametrize("penalty", [0.0, 0.6, 1.0])
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_beam_of_one_is_greedy(kind, penalty):
-    greedy = GreedySearch(bos=BOS, eos=EOS, forbidden=(PAD,), max_length_ratio=1.0, extra_length=5)
+    greedy = GreedySearch(bos=BOS, eos=EOS, forbidden=(PAD,), limit=LengthLimit(ratio=1.0, extra=5))
     for seed in range(5):
         table = Table(seed, **TABLES[kind])
         beam = search(1, penalty, extra=5)(TableModel(table), *batch(SENTENCES, LENGTHS))

@@ -8,14 +8,14 @@ import pytest
 import torch
 from lookup_table import BOS, EOS, PAD, WORDS, Prefix, Table, TableModel, batch
 
-from seq2seq_attn.decoding import GreedySearch, Hypothesis
+from seq2seq_attn.decoding import GreedySearch, Hypothesis, LengthLimit
 from seq2seq_attn.errors import ConfigError, Seq2SeqError
 
 LENGTHS = [2, 5, 3, 1, 7]
 
 
 def search(ratio: float = 1.0, extra: int = 3) -> GreedySearch:
-    return GreedySearch(bos=BOS, eos=EOS, forbidden=(PAD,), max_length_ratio=ratio, extra_length=extra)
+    return GreedySearch(bos=BOS, eos=EOS, forbidden=(PAD,), limit=LengthLimit(ratio=ratio, extra=extra))
 
 
 def run(table: Table, sentences: list[int], lengths: list[int], **limit: float) -> list[Hypothesis]:

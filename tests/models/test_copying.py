@@ -30,7 +30,7 @@ from torch import Tensor
 
 from seq2seq_attn import Translator, train
 from seq2seq_attn.data.batching import Batch
-from seq2seq_attn.decoding import BeamSearch
+from seq2seq_attn.decoding import BeamSearch, LengthLimit
 from seq2seq_attn.models.rnn import RNNSeq2Seq
 from seq2seq_attn.nn.pointer import mixed_log_probs
 from seq2seq_attn.training.losses import batch_loss
@@ -212,7 +212,7 @@ def test_bfloat16_stays_close_to_float32(case):
 @every_case
 def test_beam_search_ranks_by_the_mixed_distribution(case):
     model = copying_model(case)
-    search = BeamSearch(bos=BOS, eos=EOS, forbidden=(PAD,), beam_size=3, length_penalty=1.0, max_length_ratio=1.0)
+    search = BeamSearch(bos=BOS, eos=EOS, forbidden=(PAD,), beam_size=3, limit=LengthLimit(ratio=1.0))
     for row, hypotheses in enumerate(search(model, BATCH.source, BATCH.source_lengths)):
         best = hypotheses[0]
         tokens = [BOS, *best.tokens]

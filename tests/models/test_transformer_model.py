@@ -26,7 +26,7 @@ from transformer_building import DECODER_LAYERS, ENCODER_LAYERS, HEADS, SIZE, sm
 from seq2seq_attn.checkpoint.contents import read_parameters, write_checkpoint
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.data.batching import Batch
-from seq2seq_attn.decoding import BeamSearch, GreedySearch
+from seq2seq_attn.decoding import BeamSearch, GreedySearch, Scoring
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.models.transformer import TransformerSeq2Seq
 from seq2seq_attn.training.losses import batch_loss
@@ -233,7 +233,7 @@ def test_first_predictions_are_nearly_uniform():
 
 def test_beam_search_finds_what_teacher_forcing_calls_as_probable():
     model = small_transformer()
-    search = BeamSearch(bos=BOS, eos=EOS, beam_size=5, n_best=3, length_penalty=0.6, forbidden=(PAD,))
+    search = BeamSearch(bos=BOS, eos=EOS, beam_size=5, n_best=3, scoring=Scoring(length_penalty=0.6), forbidden=(PAD,))
     for row, hypotheses in enumerate(search(model, BATCH.source, BATCH.source_lengths)):
         assert len({hypothesis.tokens for hypothesis in hypotheses}) == 3
         length = int(BATCH.source_lengths[row])
@@ -250,7 +250,7 @@ def test_beam_search_finds_what_teacher_forcing_calls_as_probable():
 def test_a_beam_of_one_is_greedy():
     model = small_transformer()
     greedy = GreedySearch(bos=BOS, eos=EOS)(model, BATCH.source, BATCH.source_lengths)
-    beam = BeamSearch(bos=BOS, eos=EOS, beam_size=1, length_penalty=1.0)(model, BATCH.source, BATCH.source_lengths)
+    beam = BeamSearch(bos=BOS, eos=EOS, beam_size=1)(model, BATCH.source, BATCH.source_lengths)
     assert [found[0].tokens for found in greedy] == [found[0].tokens for found in beam]
 
 

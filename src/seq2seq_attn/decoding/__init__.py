@@ -2,13 +2,29 @@
 
 from seq2seq_attn.decoding.beam import BeamSearch
 from seq2seq_attn.decoding.greedy import GreedySearch
-from seq2seq_attn.decoding.protocol import DecodingState, Hypothesis, Search, Step, StepModel
+from seq2seq_attn.decoding.lengths import LengthLimit
+from seq2seq_attn.decoding.protocol import (
+    DecodingState,
+    Demands,
+    Hypothesis,
+    Past,
+    Rule,
+    Search,
+    Step,
+    StepModel,
+)
+from seq2seq_attn.decoding.scoring import Scoring
 
 __all__ = [
     "BeamSearch",
     "DecodingState",
+    "Demands",
     "GreedySearch",
     "Hypothesis",
+    "LengthLimit",
+    "Past",
+    "Rule",
+    "Scoring",
     "Search",
     "Step",
     "StepModel",

@@ -9,17 +9,19 @@ narrow the beam.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2seq_attn.decoding.choices import SpecialTokens, best_choices
-from seq2seq_attn.decoding.lengths import LengthLimit, LengthPenalty
-from seq2seq_attn.decoding.protocol import Hypothesis, StateT, StepModel
+from seq2seq_attn.decoding.lengths import LengthLimit
+from seq2seq_attn.decoding.protocol import Demands, Hypothesis, Rule, StateT, StepModel
+from seq2seq_attn.decoding.scoring import Scoring
 from seq2seq_attn.decoding.trellis import Trellis
 from seq2seq_attn.errors import ConfigError
 
@@ -67,6 +69,7 @@ class Outcome(NamedTuple):
     unfinished: Pool
 
 
+@dataclass(kw_only=True)
 class BeamSearch:
     """Follow the ``beam_size`` best hypotheses of each sentence at once.
 
@@ -78,52 +81,55 @@ class BeamSearch:
         bos: begin-of-sentence token.
         eos: end-of-sentence token.
         beam_size: hypotheses per sentence, finished ones included.
-        length_penalty: exponent of the length by which a log-probability is divided; see ``LengthPenalty``.
         n_best: hypotheses to return per sentence.
+        scoring: what they are ranked by.
+        limit: how long they must be and may be.
         forbidden: tokens that are never chosen, apart from ``bos``.
-        max_length_ratio: longest translation per source token, ends of sentences counted.
-        extra_length: tokens that every translation may have on top of that.
+        rules: what else may not come next.
+        groups: that divide the beam.
+        diversity: how much groups avoid one another's tokens.
+        word_starts: which target tokens start a word.
     """
 
-    def __init__(
-        self,
-        *,
-        bos: int,
-        eos: int,
-        beam_size: int,
-        length_penalty: float,
-        n_best: int = 1,
-        forbidden: Sequence[int] = (),
-        max_length_ratio: float = 2.0,
-        extra_length: int = 10,
-    ) -> None:
-        if beam_size < 1:
-            raise ConfigError(f"beam_size is {beam_size}, but a beam holds at least 1 hypothesis")
-        if not 1 <= n_best <= beam_size:
+    bos: int
+    eos: int
+    beam_size: int
+    n_best: int = 1
+    scoring: Scoring = field(default_factory=Scoring)
+    limit: LengthLimit = field(default_factory=LengthLimit)
+    forbidden: Sequence[int] = ()
+    rules: Sequence[Rule] = ()
+    groups: int = 1
+    diversity: float = 0.0
+    word_starts: Bool[Tensor, " vocab"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.beam_size < 1:
+            raise ConfigError(f"beam_size is {self.beam_size}, but a beam holds at least 1 hypothesis")
+        if not 1 <= self.n_best <= self.beam_size:
             raise ConfigError(
-                f"n_best is {n_best}, but a beam of {beam_size} gives 1 to {beam_size} hypotheses; "
+                f"n_best is {self.n_best}, but a beam of {self.beam_size} gives 1 to {self.beam_size} hypotheses; "
                 f"make beam_size larger"
             )
-        if not (math.isfinite(length_penalty) and length_penalty >= 0):
-            raise ConfigError(f"length_penalty is {length_penalty}, but it must be a finite number of at least 0")
-        self.special = SpecialTokens(bos=bos, eos=eos, forbidden=forbidden)
-        self.limit = LengthLimit(ratio=max_length_ratio, extra=extra_length)
-        self.beam_size = beam_size
-        self.length_penalty = length_penalty
-        self.n_best = n_best
+
+    @cached_property
+    def special(self) -> SpecialTokens:
+        """The tokens that mean something."""
+        return SpecialTokens(bos=self.bos, eos=self.eos, forbidden=self.forbidden)
 
     def __call__(
         self,
         model: StepModel[StateT],
-        source: Int[Tensor, "batch source_len"],
+        source: Any,
         source_lengths: Int[Tensor, " batch"],
+        demands: Demands | None = None,
     ) -> list[list[Hypothesis]]:
         """Return up to ``n_best`` hypotheses per sentence, at least one.
 
         They are all different. Finished ones come first, best first; those that
         were cut off at the limit only fill what is left.
         """
-        if not len(source):
+        if not len(source_lengths):
             return []
         with torch.inference_mode():
             outcome = self._search(model, source, source_lengths)
@@ -142,10 +148,10 @@ class BeamSearch:
             )
         return found
 
-    def _search(self, model: StepModel[StateT], source: Tensor, source_lengths: Tensor) -> Outcome:
+    def _search(self, model: StepModel[StateT], source: Any, source_lengths: Tensor) -> Outcome:
         limits = self.limit(source_lengths)
-        penalty = LengthPenalty(self.length_penalty, longest=int(limits.max()), device=source.device)
-        trellis = Trellis(len(source), source.device)
+        penalty = self.scoring.upto(int(limits.max()), source_lengths.device)
+        trellis = Trellis(len(source_lengths), source_lengths.device)
         live = self._first(trellis.roots)
         finished = unfinished = self._empty_pool(trellis.roots)
         state = model.start(source, source_lengths)
@@ -153,7 +159,7 @@ class BeamSearch:
         while len(live.places):
             length += 1
             log_probs, weights, state = model.step(live.tokens, state)
-            candidates = self._extend(live, log_probs, len(source))
+            candidates = self._extend(live, log_probs, len(source_lengths))
             nodes = trellis.grow(
                 parents=live.nodes[candidates.rows.flatten()],
                 tokens=candidates.tokens.flatten(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from seq2seq_attn.decoding.choices import SpecialTokens, check_numbers
 from seq2seq_attn.decoding.lengths import LengthLimit
-from seq2seq_attn.decoding.protocol import Hypothesis, StateT, StepModel
+from seq2seq_attn.decoding.protocol import Demands, Hypothesis, Rule, StateT, StepModel
 from seq2seq_attn.decoding.trellis import Trellis
 
 
@@ -21,8 +22,8 @@ class GreedySearch:
         bos: begin-of-sentence token.
         eos: end-of-sentence token.
         forbidden: tokens that are never chosen, apart from ``bos``.
-        max_length_ratio: longest translation per source token, ends of sentences counted.
-        extra_length: tokens that every translation may have on top of that.
+        limit: how long a translation must be and may be.
+        rules: what else may not come next.
     """
 
     def __init__(
@@ -31,20 +32,22 @@ class GreedySearch:
         bos: int,
         eos: int,
         forbidden: Sequence[int] = (),
-        max_length_ratio: float = 2.0,
-        extra_length: int = 10,
+        limit: LengthLimit | None = None,
+        rules: Sequence[Rule] = (),
     ) -> None:
         self.special = SpecialTokens(bos=bos, eos=eos, forbidden=forbidden)
-        self.limit = LengthLimit(ratio=max_length_ratio, extra=extra_length)
+        self.limit = limit or LengthLimit()
+        self.rules = tuple(rules)
 
     def __call__(
         self,
         model: StepModel[StateT],
-        source: Int[Tensor, "batch source_len"],
+        source: Any,
         source_lengths: Int[Tensor, " batch"],
+        demands: Demands | None = None,
     ) -> list[list[Hypothesis]]:
         """Return one hypothesis per sentence; its score is its log-probability."""
-        if not len(source):
+        if not len(source_lengths):
             return []
         with torch.inference_mode():
             trellis, leaves = self._search(model, source, source_lengths)
@@ -55,11 +58,11 @@ class GreedySearch:
         ]
 
     def _search(
-        self, model: StepModel[StateT], source: Tensor, source_lengths: Tensor
+        self, model: StepModel[StateT], source: Any, source_lengths: Tensor
     ) -> tuple[Trellis, Int[Tensor, " batch"]]:
         """Run the model; return the record, and in it the newest token of every sentence."""
         limits = self.limit(source_lengths)
-        trellis = Trellis(len(source), source.device)
+        trellis = Trellis(len(source_lengths), source_lengths.device)
         leaves = trellis.roots.clone()
         sentences = trellis.roots  # the sentence of each row that is still live
         tokens = torch.full_like(sentences, self.special.bos)
@@ -74,7 +77,7 @@ class GreedySearch:
                 parents=leaves[sentences],
                 tokens=tokens,
                 log_probs=best,
-                rows=torch.arange(len(sentences), device=source.device),
+                rows=torch.arange(len(sentences), device=source_lengths.device),
                 weights=weights,
             )
             possible = best > float("-inf")

@@ -1,66 +1,68 @@
-"""How long a hypothesis may grow, and how its length enters its score."""
+"""How long a hypothesis must be and may be."""
 
 from __future__ import annotations
 
 import math
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq_attn.errors import ConfigError
 
 
 class LengthLimit:
-    """The most target tokens, end-of-sentence token included: ``ratio * source + extra``, at least 1.
+    """The fewest and the most target tokens of a translation, from the length of its source.
+
+    The most counts the end-of-sentence token, the fewest does not: ``ratio * source + extra``, no more than
+    ``longest`` and at least 1; ``shortest_ratio * source`` or ``shortest``, whichever is more. Lengths of sources
+    are taken as they come, ends of sentences counted. Where the fewest and the end do not fit, the limit wins.
 
     Args:
-        ratio: target tokens per source token.
+        ratio: most target tokens per source token.
         extra: tokens on top, so that short sentences have room.
+        longest: never more than this, however long the source; None for no such limit.
+        shortest_ratio: fewest target tokens per source token.
+        shortest: never fewer than this, however short the source.
     """
 
-    def __init__(self, *, ratio: float, extra: int) -> None:
-        if not (math.isfinite(ratio) and ratio >= 0):
-            raise ConfigError(f"max_length_ratio is {ratio}, but it must be a finite number of at least 0")
-        if extra < 0:
-            raise ConfigError(f"extra_length is {extra}, but it must be at least 0")
+    def __init__(
+        self,
+        *,
+        ratio: float = 2.0,
+        extra: int = 10,
+        longest: int | None = None,
+        shortest_ratio: float = 0.0,
+        shortest: int = 0,
+    ) -> None:
+        for name, number in [("max_length_ratio", ratio), ("min_length_ratio", shortest_ratio)]:
+            if not (math.isfinite(number) and number >= 0):
+                raise ConfigError(f"{name} is {number}, but it must be a finite number of at least 0")
+        for name, number in [("extra_length", extra), ("min_length", shortest)]:
+            if number < 0:
+                raise ConfigError(f"{name} is {number}, but it must be at least 0")
+        if longest is not None and longest < 1:
+            raise ConfigError(f"max_length is {longest}, but it must be at least 1: the end of a sentence is a token")
+        if longest is not None and shortest >= longest:
+            raise ConfigError(
+                f"min_length is {shortest}, but with the end of the sentence that is more than max_length, "
+                f"{longest}; set max_length to at least {shortest + 1}"
+            )
+        if shortest_ratio > ratio:
+            raise ConfigError(
+                f"min_length_ratio is {shortest_ratio}, but it must not be more than max_length_ratio, {ratio}"
+            )
         self.ratio = ratio
         self.extra = extra
+        self.longest = longest
+        self.shortest_ratio = shortest_ratio
+        self.shortest = shortest
 
     def __call__(self, source_lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """Return the limit of each sentence, which depends on no other sentence."""
+        """Return the most tokens of each sentence, its end counted; it depends on no other sentence."""
         limits = (source_lengths.double() * self.ratio).floor().long() + self.extra
-        return limits.clamp(min=1)
+        return limits.clamp(min=1, max=self.longest)
 
-
-class LengthPenalty:
-    """Score of a hypothesis: its log-probability divided by its length to the power of ``exponent``.
-
-    0 ranks by probability, which favors short translations; 1 ranks by the
-    mean of the tokens' log-probabilities.
-
-    Args:
-        exponent: any number of at least 0.
-        longest: the largest length that will be asked for.
-        device: where the log-probabilities are.
-    """
-
-    def __init__(self, exponent: float, *, longest: int, device: torch.device) -> None:
-        lengths = torch.arange(longest + 1, dtype=torch.float64, device=device)
-        lengths[0] = 1  # an empty hypothesis has log-probability 0 and so score 0
-        self._divisors = lengths**exponent
-
-    def score(self, log_probs: Float[Tensor, "*any"], length: int) -> Float[Tensor, "*any"]:
-        """Return the scores of hypotheses that are all ``length`` tokens long."""
-        return log_probs / self._divisors[length]
-
-    def best_possible(
-        self, log_probs: Float[Tensor, " batch"], limits: Int[Tensor, " batch"]
-    ) -> Float[Tensor, " batch"]:
-        """Return a score that no continuation exceeds, whatever the model says.
-
-        Tokens to come add at most 0 to a log-probability, which is itself at
-        most 0, and the divisor grows with the length: the best that can happen
-        is certainty in every token until the limit.
-        """
-        return log_probs / self._divisors[limits]
+    def fewest(self, source_lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+        """Return the fewest tokens of each sentence, its end not counted."""
+        fewest = (source_lengths.double() * self.shortest_ratio).floor().long().clamp(min=self.shortest)
+        return fewest.minimum(self(source_lengths) - 1)

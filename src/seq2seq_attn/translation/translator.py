@@ -13,7 +13,7 @@ from seq2seq_attn.checkpoint import load_checkpoint
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.batching import collate_source
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, SPECIALS, UNK, Tokenizer, Tokenizers
-from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, Search
+from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, LengthLimit, Scoring, Search
 from seq2seq_attn.errors import UserError
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.translation.translation import TokenMap, Translation, blank
@@ -159,18 +159,18 @@ class Translator:
     def _search(self, count: int, beam_size: int | None, length_penalty: float | None) -> Search:
         beam_size = self.decoding.beam_size if beam_size is None else beam_size
         length_penalty = self.decoding.length_penalty if length_penalty is None else length_penalty
-        ratio = self.decoding.max_length_ratio
+        limit = LengthLimit(ratio=self.decoding.max_length_ratio)
         forbidden = (PAD, UNK)
         if beam_size == 1 and count == 1:
-            return GreedySearch(bos=BOS, eos=EOS, forbidden=forbidden, max_length_ratio=ratio)
+            return GreedySearch(bos=BOS, eos=EOS, forbidden=forbidden, limit=limit)
         return BeamSearch(
             bos=BOS,
             eos=EOS,
             beam_size=beam_size,
-            length_penalty=length_penalty,
             n_best=count,
+            scoring=Scoring(length_penalty=length_penalty),
+            limit=limit,
             forbidden=forbidden,
-            max_length_ratio=ratio,
         )
 
     def _translation(self, text: str, ids: Sequence[int], best: Hypothesis, truncated: bool) -> Translation:

@@ -1,0 +1,86 @@
+"""What beam search ranks by: log-probability, length and coverage."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2seq_attn.errors import ConfigError, did_you_mean
+
+NORMALIZATIONS = ("average", "none", "gnmt", "reward")
+
+
+class Scoring:
+    """How the length of a hypothesis enters its score.
+
+    ==============  =========================================================================================
+    normalization   score of a hypothesis of ``length`` tokens, the end-of-sentence token counted
+    ==============  =========================================================================================
+    ``none``        ``log_prob``: favors short translations
+    ``average``     ``log_prob / length ** length_penalty``: the mean of the tokens' log-probabilities at 1
+    ``gnmt``        ``log_prob / ((5 + length) / 6) ** length_penalty``: Wu et al. (2016), equation 14
+    ``reward``      ``log_prob + length_penalty * length``: a word reward, He et al. (2016), section 3.3
+    ==============  =========================================================================================
+
+    Args:
+        normalization: one of these.
+        length_penalty: at least 0; unused with ``none``.
+        coverage_penalty: beta of Wu et al. (2016), equation 14.
+    """
+
+    def __init__(
+        self, *, normalization: str = "average", length_penalty: float = 1.0, coverage_penalty: float = 0.0
+    ) -> None:
+        if normalization not in NORMALIZATIONS:
+            raise ConfigError(
+                f"length_normalization is {normalization!r}, but it must be one of {', '.join(NORMALIZATIONS)}"
+                f"{did_you_mean(normalization, NORMALIZATIONS)}"
+            )
+        for name, number in [("length_penalty", length_penalty), ("coverage_penalty", coverage_penalty)]:
+            if not (math.isfinite(number) and number >= 0):
+                raise ConfigError(f"{name} is {number}, but it must be a finite number of at least 0")
+        self.normalization = normalization
+        self.length_penalty = length_penalty
+        self.coverage_penalty = coverage_penalty
+
+    def upto(self, longest: int, device: torch.device) -> LengthScores:
+        """Return the scores of hypotheses of up to ``longest`` tokens."""
+        lengths = torch.arange(longest + 1, dtype=torch.float64, device=device)
+        divisors, rewards = torch.ones_like(lengths), torch.zeros_like(lengths)
+        if self.normalization == "average":
+            divisors = lengths.clamp(min=1) ** self.length_penalty  # an empty hypothesis scores 0
+        elif self.normalization == "gnmt":
+            divisors = ((5 + lengths) / 6) ** self.length_penalty
+        elif self.normalization == "reward":
+            rewards = lengths * self.length_penalty
+        return LengthScores(divisors, rewards)
+
+
+class LengthScores:
+    """The scores of log-probabilities by length, from two tables.
+
+    Args:
+        divisors: by length, never falling.
+        rewards: by length, never falling.
+    """
+
+    def __init__(self, divisors: Float[Tensor, " lengths"], rewards: Float[Tensor, " lengths"]) -> None:
+        self._divisors = divisors
+        self._rewards = rewards
+
+    def score(self, log_probs: Float[Tensor, "*any"], length: int) -> Float[Tensor, "*any"]:
+        """Return the scores of hypotheses that are all ``length`` tokens long."""
+        return log_probs / self._divisors[length] + self._rewards[length]
+
+    def best_possible(
+        self, log_probs: Float[Tensor, " batch"], limits: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """Return a score that no continuation exceeds, whatever the model says.
+
+        Tokens to come add at most 0 to a log-probability, which is itself at most 0; the divisor and the reward
+        grow with the length: the best that can happen is certainty in every token until the limit.
+        """
+        return log_probs / self._divisors[limits] + self._rewards[limits]

@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,7 +38,7 @@ class _Matches(NamedTuple):
 def minimum_bayes_risk(
     candidates: Sequence[str],
     *,
-    utility: Literal["chrf", "bleu"] = "chrf",
+    utility: str = "chrf",
     weights: Sequence[float] | None = None,
 ) -> list[float]:
     """Return the expected utility of each candidate, 0 to 100; the best one has the highest.

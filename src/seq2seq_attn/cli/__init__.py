@@ -17,7 +17,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from seq2seq_attn import __version__
-from seq2seq_attn.cli import aligning, evaluating, listing, showing, training, translating
+from seq2seq_attn.cli import aligning, doctoring, evaluating, listing, showing, training, translating
 from seq2seq_attn.errors import Seq2SeqError
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ _verb(translating.translate)
 _verb(aligning.align)
 _verb(showing.attend)
 _verb(showing.info)
+_verb(doctoring.doctor)
 _verb(listing.attentions)
 
 

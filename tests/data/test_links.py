@@ -98,7 +98,7 @@ class TestReading:
         Path(corpus["alignments"]).write_text("\n" * lines, encoding="utf-8")
         with pytest.raises(DataError) as caught:
             list(read_aligned(self.pairs(), corpus["alignments"], text="the.text"))
-        assert f"has {lines} lines but the.text has 6 sentence pairs" in str(caught.value)
+        assert f"has {lines} line{'s' * (lines != 1)} but the.text has 6 sentence pairs" in str(caught.value)
 
     def test_missing_file(self, make_config, corpus, tmp_path: Path) -> None:
         config = make_config(corpus | {"alignments": str(tmp_path / "nowhere")}, validation=corpus)
@@ -145,7 +145,7 @@ class TestReading:
         assert len(read) == 7
         assert read[-1].reference.sure == [(1, 0)]
         swapped = both | {"alignments": both["alignments"][::-1]}
-        with pytest.raises(DataError, match="has 1 lines but"):
+        with pytest.raises(DataError, match="has 1 line but"):
             list(read_linked(make_config(swapped).data.train))
 
     def test_as_many_files_as_there_are_of_text(self, make_config, corpus) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seq2seq_attn.cli.options import Device, RunFolder
+from seq2seq_attn.cli.options import Device, Json, RunFolder
+from seq2seq_attn.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from seq2seq_attn.alignment import Links
+    from seq2seq_attn.evaluation.alignment_error import AlignmentErrors
+
+FORMATS = ("pharaoh", "naacl")
 
 
 def align(
@@ -15,21 +23,73 @@ def align(
     source: Annotated[Path, typer.Option("--source", help="One sentence per line.")],
     target: Annotated[Path, typer.Option("--target", help="Their translations.")],
     reference: Annotated[
-        Optional[Path], typer.Option("--reference", help="Gold alignments to compare with, in Pharaoh format.")
+        Optional[Path],
+        typer.Option("--reference", help="Gold alignments to compare with, in Pharaoh or NAACL format."),
+    ] = None,
+    output_format: Annotated[
+        str, typer.Option("--format", help="pharaoh: a line 0-0 1-2 per pair; naacl: a line 1 1 1 per link.")
+    ] = "pharaoh",
+    one_based: Annotated[
+        bool, typer.Option("--one-based", help="Count words from 1 in Pharaoh format, in the reference, too.")
+    ] = False,
+    symmetrize: Annotated[
+        Optional[str],
+        typer.Option(
+            "--symmetrize",
+            metavar="METHOD",
+            help="Put two directions together: intersection, union, grow-diag, grow-diag-final or "
+            "grow-diag-final-and. [default with --reverse: grow-diag]",
+        ),
+    ] = None,
+    reverse: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--reverse",
+            metavar="RUN",
+            help="A run from target to source, for the second direction. "
+            "[default: RUN's own weights, read the other way]",
+        ),
     ] = None,
     device: Device = "auto",
+    json_output: Json = False,
 ) -> None:
     """Link the words of given translations to their sources: a line each, such as 0-0 1-2."""
-    from seq2seq_attn.alignment import pharaoh
     from seq2seq_attn.evaluation.alignment_error import alignment_errors
-    from seq2seq_attn.experiment.align import align_lines, read_pairs
-    from seq2seq_attn.translation import Translator
+    from seq2seq_attn.experiment.align import Aligner, align_lines, check_pairs, read_pairs
 
-    pairs = read_pairs(source, target, reference)
-    translator = Translator.load(run, device=device)
-    found = []
-    for links in align_lines(translator, pairs):
-        typer.echo(pharaoh(links))
-        found.append(links)
-    if reference is not None:
-        typer.echo(alignment_errors(found, [gold for _, gold in pairs if gold is not None]).describe(), err=True)
+    if output_format not in FORMATS:
+        raise UserError(
+            f"no format is called {output_format!r}{did_you_mean(output_format, FORMATS)} "
+            f"(there are: {', '.join(FORMATS)})"
+        )
+    first = int(one_based)
+    total = check_pairs(source, target, reference, first=first)
+    aligner = Aligner.open(run, method=symmetrize, reverse=reverse, device=device)
+    errors = alignment_errors([], [])
+    pairs = read_pairs(source, target, reference, first=first)
+    for number, (links, gold) in enumerate(align_lines(aligner, pairs, total=total), start=1):
+        found = None if gold is None else alignment_errors([links], [gold])
+        if found is not None:
+            errors += found
+        if json_output:
+            typer.echo(_json_line(links, found, first))
+        else:
+            typer.echo(_text(links, output_format, number, first), nl=False)
+    if reference is None:
+        return
+    if json_output:
+        typer.echo(json.dumps({"total": errors.to_dict()}))
+    typer.echo(errors.describe(), err=True)
+
+
+def _text(links: Links, output_format: str, sentence: int, first: int) -> str:
+    from seq2seq_attn.alignment import naacl, pharaoh
+
+    return naacl(links, sentence=sentence) if output_format == "naacl" else pharaoh(links, first=first) + "\n"
+
+
+def _json_line(links: Links, found: AlignmentErrors | None, first: int) -> str:
+    record: dict[str, object] = {"links": [[source + first, target + first] for source, target in links]}
+    if found is not None:
+        record |= {name: value for name, value in found.to_dict().items() if name != "sentences"}
+    return json.dumps(record)

@@ -38,6 +38,16 @@ class AlignmentErrors:
     found_sure: int
     found_possible: int
 
+    def __add__(self, other: AlignmentErrors) -> AlignmentErrors:
+        """Count the sentences of both."""
+        return AlignmentErrors(
+            self.sentences + other.sentences,
+            self.found + other.found,
+            self.sure + other.sure,
+            self.found_sure + other.found_sure,
+            self.found_possible + other.found_possible,
+        )
+
     @property
     def precision(self) -> float:
         """Share of the links found that are possible."""

@@ -1,0 +1,69 @@
+"""How sure a model is of each token of given translations, and whether it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from seq2seq_attn.data.batching import Batch
+from seq2seq_attn.data.corpus import SentencePair
+from seq2seq_attn.evaluation.calibration import BINS, Calibration, calibration
+from seq2seq_attn.experiment.forcing import force
+from seq2seq_attn.models.base import Forced, Seq2Seq
+from seq2seq_attn.nn.pointer import mixed_log_probs
+from seq2seq_attn.translation import Translator
+
+CHUNK = 1024  # pairs that are encoded before they are put into batches by length
+
+
+def calibrate(translator: Translator, pairs: Sequence[SentencePair], *, bins: int = BINS) -> Calibration:
+    """Compare the model's confidence in its most probable token with how often that is the reference's.
+
+    Every token is predicted behind the reference's earlier ones (teacher forcing), the end of the
+    sentence, too. Probabilities are those of the model: nothing is forbidden as in search.
+
+    Args:
+        translator: its model; the settings of its search play no part.
+        pairs: sentences and their reference translations; those with a blank side are left out.
+        bins: of the calibration.
+
+    Raises:
+        UserError: if there is no token to predict.
+    """
+    confidences: list[np.ndarray] = []
+    correct: list[np.ndarray] = []
+    with tqdm(total=len(pairs), desc="calibrating", unit="pair", disable=None, leave=False) as bar:
+        for begin in range(0, len(pairs), CHUNK):
+            chunk = pairs[begin : begin + CHUNK]
+            for batch, forced in force(translator, chunk):
+                for row, length in enumerate(batch.target_lengths.tolist()):
+                    best = _log_probs(translator.model, batch, forced, row, length).max(dim=-1)
+                    confidences.append(best.values.exp().double().clamp(max=1).cpu().numpy())
+                    correct.append((best.indices == batch.target_out[row, :length]).cpu().numpy())
+            bar.update(len(chunk))
+    nothing = np.zeros(0)
+    return calibration(
+        np.concatenate([nothing, *confidences]), np.concatenate([nothing.astype(bool), *correct]), bins=bins
+    )
+
+
+@torch.inference_mode()
+def _log_probs(
+    model: Seq2Seq, batch: Batch, forced: Forced, row: int, length: int
+) -> Float[Tensor, "target_len vocabulary"]:
+    """Return the distribution of each token of one sentence; those of a whole batch would fill the memory."""
+    features = forced.features[row, :length]
+    if forced.generate is None:
+        return model.log_probs(features)
+    one = slice(row, row + 1)
+    return mixed_log_probs(
+        model.output(features[None]),
+        forced.generate[one, :length],
+        forced.weights[one, :length],
+        batch.source[one],
+    )[0]

@@ -1,0 +1,38 @@
+"""Models made to write given translations, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from seq2seq_attn.data.batching import Batch, collate
+from seq2seq_attn.data.corpus import SentencePair
+from seq2seq_attn.models.base import Forced
+from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translator
+
+
+def force(translator: Translator, pairs: Sequence[SentencePair]) -> Iterator[tuple[Batch, Forced]]:
+    """Run a model over sentences and their translations (teacher forcing), those of like length together.
+
+    Pairs with a side that has no token are left out, and of a sentence no more than what a model
+    reads is taken. ``Batch.indices`` say which pairs a batch holds.
+
+    Args:
+        translator: the model, put into evaluation mode.
+        pairs: sentences and their translations.
+    """
+    tokenizers, size = translator.tokenizers, translator.decoding.batch_sentences
+    most = MAX_SOURCE_TOKENS - 1
+    sources = [ids[:most] for ids in tokenizers.source.encode_batch([pair.source for pair in pairs])]
+    targets = [ids[:most] for ids in tokenizers.target.encode_batch([pair.target for pair in pairs])]
+    wanted = [number for number in range(len(pairs)) if sources[number] and targets[number]]
+    wanted.sort(key=lambda number: (len(targets[number]), len(sources[number])))
+    translator.model.eval()
+    for begin in range(0, len(wanted), size):
+        numbers = wanted[begin : begin + size]
+        batch = collate([sources[number] for number in numbers], [targets[number] for number in numbers], numbers)
+        batch = batch.to(translator.device)
+        with torch.inference_mode():
+            forced = translator.model(batch.source, batch.source_lengths, batch.target_in)
+        yield batch, forced

@@ -1,6 +1,8 @@
 """Search for the best target sequence of any model that can ``start`` and ``step``."""
 
 from seq2seq_attn.decoding.beam import BeamSearch
+from seq2seq_attn.decoding.ensemble import Ensemble
+from seq2seq_attn.decoding.forced import ForcedSearch
 from seq2seq_attn.decoding.greedy import GreedySearch
 from seq2seq_attn.decoding.lengths import LengthLimit
 from seq2seq_attn.decoding.protocol import (
@@ -19,6 +21,8 @@ __all__ = [
     "BeamSearch",
     "DecodingState",
     "Demands",
+    "Ensemble",
+    "ForcedSearch",
     "GreedySearch",
     "Hypothesis",
     "LengthLimit",

@@ -16,7 +16,8 @@ from pathlib import Path
 from seq2seq_attn import Translator, load_config, train
 from seq2seq_attn.errors import Seq2SeqError
 from seq2seq_attn.evaluation.by_length import LengthBucket, format_by_length, score_by_length
-from seq2seq_attn.experiment.evaluate import Evaluation, evaluate, read_split
+from seq2seq_attn.experiment.evaluate import Evaluation, evaluate
+from seq2seq_attn.experiment.splits import read_split
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.visualization.by_length import plot_by_length
 

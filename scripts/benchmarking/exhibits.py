@@ -16,8 +16,8 @@ from seq2seq_attn.config.schema import TextCorpus
 from seq2seq_attn.data.links import read_linked
 from seq2seq_attn.errors import ConfigError, DataError
 from seq2seq_attn.experiment.align import score_alignments
-from seq2seq_attn.experiment.evaluate import read_split
 from seq2seq_attn.experiment.run_folder import METRICS
+from seq2seq_attn.experiment.splits import read_split
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.runtime import choose_device, choose_precision
 

@@ -54,6 +54,7 @@ def _verb(function: Callable[P, None]) -> None:
 _verb(training.train)
 _verb(training.prepare)
 _verb(evaluating.evaluate)
+_verb(evaluating.compare)
 _verb(translating.translate)
 _verb(aligning.align)
 _verb(showing.attend)

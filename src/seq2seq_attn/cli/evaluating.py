@@ -1,4 +1,4 @@
-"""The verbs that judge a run: ``evaluate``."""
+"""The verbs that judge: ``evaluate`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -8,51 +8,198 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from seq2seq_attn.cli.options import BeamSize, Device, Json, RunFolder
+from seq2seq_attn.cli.options import BeamSize, Device, Json
 from seq2seq_attn.errors import ConfigError
 
 if TYPE_CHECKING:
     from seq2seq_attn.experiment.evaluate import Evaluation
 
+Run = Annotated[
+    Optional[str],
+    typer.Argument(
+        metavar="RUN",
+        help="A run folder, a checkpoint folder inside one, or several with commas between them: an ensemble.",
+        show_default=False,
+    ),
+]
+Systems = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...", help="Runs, or files of ready translations; the first is the baseline.", show_default=False
+    ),
+]
+Splits = Annotated[
+    Optional[list[str]],
+    typer.Option("--split", help="A test set of the configuration, or validation. [default: all test sets]"),
+]
+Source = Annotated[Optional[Path], typer.Option("--source", help="A test set of your own: its source.")]
+References = Annotated[
+    Optional[list[Path]],
+    typer.Option("--reference", help="Its reference translations; once for each set of references."),
+]
+Hypothesis = Annotated[
+    Optional[Path], typer.Option("--hypothesis", help="Score these translations, instead of making some.")
+]
+Metrics = Annotated[
+    Optional[list[str]],
+    typer.Option("--metric", help="bleu, chrf, chrf++, ter or comet; once for each.", show_default=False),
+]
+Lowercase = Annotated[bool, typer.Option("--lowercase", help="Ignore case.")]
+Tokenize = Annotated[str, typer.Option("--tokenize", help="How BLEU splits words: 13a, intl, char, zh, none, ...")]
+Resamples = Annotated[int, typer.Option("--resamples", help="Bootstrap samples behind each interval.")]
+CometModel = Annotated[
+    Optional[str], typer.Option("--comet-model", help="Which COMET. [default: wmt22-comet-da]", show_default=False)
+]
+LengthPenalty = Annotated[
+    Optional[float], typer.Option("--length-penalty", help="See decoding.length_penalty. [default: as configured]")
+]
+BatchSize = Annotated[
+    Optional[int], typer.Option("--batch-size", help="Sentences translated at once. [default: as configured]")
+]
+Precision = Annotated[
+    Optional[str], typer.Option("--precision", help="float32, bfloat16 or int8. [default: as configured]")
+]
+Decoding = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--decoding",
+        metavar="KEY=VALUE",
+        help="Any other key of the configuration's decoding section, such as no_repeat_ngram=3.",
+    ),
+]
+
 
 def evaluate(
-    run: RunFolder,
-    split: Annotated[
-        Optional[list[str]],
-        typer.Option("--split", help="A test set of the configuration, or validation. [default: all test sets]"),
-    ] = None,
-    source: Annotated[Optional[Path], typer.Option("--source", help="A test set of your own: its source.")] = None,
-    reference: Annotated[Optional[Path], typer.Option("--reference", help="Its reference translations.")] = None,
-    beam_size: BeamSize = None,
-    metric: Annotated[Optional[list[str]], typer.Option("--metric", help="bleu, chrf, chrf++ or ter.")] = None,
+    run: Run = None,
+    split: Splits = None,
+    source: Source = None,
+    reference: References = None,
+    hypothesis: Hypothesis = None,
+    metric: Metrics = None,
+    lowercase: Lowercase = False,
+    tokenize: Tokenize = "13a",
+    confidence: Annotated[bool, typer.Option("--confidence", help="Give 95 % intervals, too.")] = False,
+    resamples: Resamples = 1000,
+    comet_model: CometModel = None,
     by_length: Annotated[bool, typer.Option("--by-length", help="Scores by source length, too.")] = False,
+    beam_size: BeamSize = None,
+    length_penalty: LengthPenalty = None,
+    batch_size: BatchSize = None,
+    precision: Precision = None,
+    decoding: Decoding = None,
     device: Device = "auto",
     json_output: Json = False,
 ) -> None:
-    """Translate test sets and score them with sacreBLEU; signatures are printed."""
-    from seq2seq_attn.checkpoint import load_checkpoint
-    from seq2seq_attn.experiment.evaluate import evaluate as run_evaluation
-    from seq2seq_attn.experiment.evaluate import read_files, read_split
-    from seq2seq_attn.translation import Translator
+    """Translate test sets and score them, with signatures; or score ready translations."""
+    from seq2seq_attn.evaluation.metrics import MetricOptions, check_metrics
+    from seq2seq_attn.evaluation.metrics.choices import COMET_MODEL
+    from seq2seq_attn.experiment.evaluate import evaluate_file, evaluate_run
+    from seq2seq_attn.experiment.splits import choose_sets
 
-    if (source is None) != (reference is None):
-        raise ConfigError("--source and --reference go together: one file of sentences, one of their translations")
-    loaded = load_checkpoint(run, device=device)
-    translator = Translator(loaded.model, loaded.tokenizer, loaded.config.decoding)
-    if source is not None and reference is not None:
-        if split:
-            raise ConfigError("give either --split or --source with --reference, not both")
-        sets = {source.name: read_files(source, reference)}
+    options = MetricOptions(lowercase, tokenize, resamples if confidence else 0, comet_model or COMET_MODEL)
+    metrics = list(dict.fromkeys(metric or ["bleu"]))
+    check_metrics(metrics, options)
+    changes = _changes(decoding, beam_size, length_penalty, batch_size, precision)
+    if run is None and hypothesis is None:
+        raise ConfigError("what is to be scored? name a run, or a file of translations with --hypothesis")
+    sets = choose_sets(
+        run, splits=split or (), source=source, references=reference or (), translates=hypothesis is None
+    )
+    if hypothesis is None and run is not None:
+        keep = source is None
+        done = evaluate_run(run, sets, changes=changes, metrics=metrics, options=options, device=device, keep=keep)
+    elif hypothesis is not None:
+        if changes:
+            raise ConfigError(f"--hypothesis is translated already; leave out what says how: {', '.join(changes)}")
+        if len(sets) > 1:
+            names = ", ".join(judged.name for judged in sets)
+            raise ConfigError(f"--hypothesis is one test set, but there are {names}; choose with --split")
+        done = [evaluate_file(hypothesis, sets[0], metrics=metrics, options=options)]
+    _show(done, by_length=by_length, json_output=json_output)
+
+
+def compare(
+    systems: Systems,
+    split: Splits = None,
+    source: Source = None,
+    reference: References = None,
+    metric: Metrics = None,
+    lowercase: Lowercase = False,
+    tokenize: Tokenize = "13a",
+    resamples: Resamples = 1000,
+    trials: Annotated[int, typer.Option("--trials", help="Of approximate randomization.")] = 10_000,
+    sentence_metric: Annotated[
+        str, typer.Option("--sentence-metric", help="What single sentences are compared by.")
+    ] = "chrf",
+    comet_model: CometModel = None,
+    beam_size: BeamSize = None,
+    length_penalty: LengthPenalty = None,
+    batch_size: BatchSize = None,
+    precision: Precision = None,
+    decoding: Decoding = None,
+    device: Device = "auto",
+    json_output: Json = False,
+) -> None:
+    """Say which of several runs is better, how surely, and where they differ."""
+    from seq2seq_attn.evaluation.compare import check_comparison, format_comparison
+    from seq2seq_attn.evaluation.metrics import MetricOptions
+    from seq2seq_attn.evaluation.metrics.choices import COMET_MODEL
+    from seq2seq_attn.experiment.compare import ComparisonOptions, is_file
+    from seq2seq_attn.experiment.compare import compare as run_comparison
+    from seq2seq_attn.experiment.splits import choose_sets
+
+    options = MetricOptions(lowercase, tokenize, resamples, comet_model or COMET_MODEL)
+    metrics = list(dict.fromkeys(metric or ["bleu", "chrf"]))
+    check_comparison(systems, [*metrics, sentence_metric], options)
+    runs = [system for system in systems if not is_file(system)]
+    sets = choose_sets(
+        runs[0] if runs else None,
+        splits=split or (),
+        source=source,
+        references=reference or (),
+        translates=bool(runs),
+    )
+    done = run_comparison(
+        systems,
+        sets,
+        tests=ComparisonOptions(metrics, options, trials, sentence_metric),
+        changes=_changes(decoding, beam_size, length_penalty, batch_size, precision),
+        device=device,
+        report=lambda line: typer.echo(line, err=True),
+    )
+    if json_output:
+        typer.echo(json.dumps([found.to_dict() for found in done], ensure_ascii=False))
     else:
-        names = split or list(loaded.config.data.test) or ["validation"]
-        sets = {name: read_split(loaded.config, name) for name in names}
-    done = [
-        run_evaluation(translator, pairs, split=name, beam_size=beam_size, metrics=metric or ["bleu"])
-        for name, pairs in sets.items()
-    ]
-    if source is None and run.resolve() == loaded.run.resolve():
-        for evaluation in done:
-            evaluation.write(loaded.run / "evaluation")
+        typer.echo("\n\n".join(format_comparison(found) for found in done))
+
+
+def _changes(
+    written: list[str] | None,
+    beam_size: int | None,
+    length_penalty: float | None,
+    batch_size: int | None,
+    precision: str | None,
+) -> dict[str, object]:
+    """Return the keys of the ``decoding`` section that the command line has other values for."""
+    changes: dict[str, object] = {}
+    for text in written or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--decoding {text}: expected a key and a value such as no_repeat_ngram=3")
+        try:
+            changes[key] = json.loads(value)
+        except ValueError:
+            changes[key] = value  # a word, such as gnmt
+    own = {
+        "beam_size": beam_size,
+        "length_penalty": length_penalty,
+        "batch_sentences": batch_size,
+        "precision": precision,
+    }
+    return changes | {key: value for key, value in own.items() if value is not None}
+
+
+def _show(done: list[Evaluation], *, by_length: bool, json_output: bool) -> None:
     if json_output:
         typer.echo(json.dumps([_as_dict(evaluation, by_length) for evaluation in done], ensure_ascii=False))
         return

@@ -1,21 +1,27 @@
-"""Translate a test set and score it."""
+"""Translate test sets and score the translations."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from seq2seq_attn.config.schema import Config, TextCorpus
-from seq2seq_attn.data.corpus import SentencePair, read_corpus
-from seq2seq_attn.errors import ConfigError, did_you_mean
+from seq2seq_attn.checkpoint.load import find_checkpoint
+from seq2seq_attn.config import change_decoding
+from seq2seq_attn.config.schema import DecodingConfig
+from seq2seq_attn.data.corpus import SentencePair
+from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.by_length import LengthBucket, score_by_length
-from seq2seq_attn.evaluation.metrics import MetricScore, check_metrics, score_corpus
+from seq2seq_attn.evaluation.metrics import MetricOptions, MetricScore, check_metrics, score_corpus
+from seq2seq_attn.experiment.origin import Origin, digest_of, origin_of
+from seq2seq_attn.experiment.run_folder import EVALUATION
+from seq2seq_attn.experiment.splits import EvaluationSet, read_matching
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.translation import Translation, Translator
+from seq2seq_attn.translation.members import split_runs
 
 CHUNK = 256  # sentences between two moves of the progress bar
 
@@ -25,26 +31,46 @@ class Evaluation:
     """A scored test set.
 
     Attributes:
-        split: its name.
-        pairs: sources and references.
-        translations: one per pair.
-        scores: by metric, each with its sacreBLEU signature.
-        beam_size: of the search.
+        judged: sources and references.
+        hypotheses: one text per sentence.
+        scores: by metric, each with its signature.
+        options: how it was scored.
+        translations: what the model gave, one per sentence; none when the hypotheses came from a file.
+        decoding: how the model searched; None when the hypotheses came from a file.
+        origin: what the translations depend on; None when it is not known.
     """
 
-    split: str
-    pairs: list[SentencePair]
-    translations: list[Translation]
+    judged: EvaluationSet
+    hypotheses: list[str]
     scores: dict[str, MetricScore]
-    beam_size: int
+    options: MetricOptions
+    translations: list[Translation]
+    decoding: DecodingConfig | None = None
+    origin: Origin | None = None
+
+    @property
+    def split(self) -> str:
+        """The name of the test set."""
+        return self.judged.name
+
+    @property
+    def pairs(self) -> list[SentencePair]:
+        """Sources and first references."""
+        return self.judged.pairs
 
     def by_length(self) -> list[LengthBucket]:
-        """Score again, in buckets of source length."""
+        """Score again, in buckets of source length, by the same metrics but COMET.
+
+        Raises:
+            ConfigError: if the sources are not known.
+        """
+        if not self.judged.has_sources:
+            raise ConfigError("scores by source length need the sources; name their file with --source")
         return score_by_length(
             [pair.source for pair in self.pairs],
-            [found.text for found in self.translations],
+            self.hypotheses,
             [pair.target for pair in self.pairs],
-            metrics=tuple(self.scores),
+            metrics=[name for name in self.scores if name != "comet"] or ("bleu",),
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -52,38 +78,22 @@ class Evaluation:
         return {
             "split": self.split,
             "sentences": len(self.pairs),
-            "beam_size": self.beam_size,
+            "beam_size": None if self.decoding is None else self.decoding.beam_size,
+            "decoding": None if self.decoding is None else self.decoding.model_dump(mode="json"),
             "scores": {name: score.to_dict() for name, score in self.scores.items()},
         }
 
     def write(self, folder: Path) -> None:
         """Write hypotheses and scores as ``SPLIT.hyp`` and ``SPLIT.json``."""
         folder.mkdir(parents=True, exist_ok=True)
-        text = "".join(found.text.replace("\n", " ") + "\n" for found in self.translations)
+        text = "".join(line.replace("\r", " ").replace("\n", " ") + "\n" for line in self.hypotheses)
+        record = {
+            **self.to_dict(),
+            "origin": None if self.origin is None else asdict(self.origin),
+            "hypotheses": digest_of(text),
+        }
         write_atomic(folder / f"{self.split}.hyp", text)
-        write_atomic(folder / f"{self.split}.json", json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
-
-
-def read_split(config: Config, name: str) -> list[SentencePair]:
-    """Read a split of a configuration: ``validation``, ``train``, or the name of a test set.
-
-    Raises:
-        ConfigError: if there is no split of this name.
-        DataError: if its files are missing or wrong.
-    """
-    splits = {"validation": config.data.validation, "train": config.data.train, **config.data.test}
-    if name not in splits:
-        raise ConfigError(f"no split {name!r}{did_you_mean(name, splits)} (there are: {', '.join(splits)})")
-    return list(read_corpus(splits[name]))
-
-
-def read_files(source: Path, reference: Path) -> list[SentencePair]:
-    """Read a test set from two files.
-
-    Raises:
-        DataError: if one is missing or wrong, or their numbers of lines differ.
-    """
-    return list(read_corpus(TextCorpus(source=(str(source),), target=(str(reference),))))
+        write_atomic(folder / f"{self.split}.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
 def evaluate(
@@ -91,21 +101,118 @@ def evaluate(
     pairs: list[SentencePair],
     *,
     split: str,
-    beam_size: int | None = None,
+    decoding: DecodingConfig | None = None,
     metrics: Sequence[str] = ("bleu",),
+    options: MetricOptions | None = None,
 ) -> Evaluation:
     """Translate ``pairs`` and score the translations against their targets.
 
+    Args:
+        translator: of a run, or of an ensemble.
+        pairs: sentences and reference translations.
+        split: what they are called.
+        decoding: how to search; by default as the translator was configured.
+        metrics: names from :data:`~seq2seq_attn.evaluation.metrics.METRICS`.
+        options: case, tokenization, intervals.
+
     Raises:
-        UserError: if a metric is unknown.
+        UserError: if something asked for is unknown.
         DataError: if there is nothing to score.
     """
-    check_metrics(metrics)
+    judged = EvaluationSet(split, pairs)
+    return evaluate_set(translator, judged, decoding=decoding, metrics=metrics, options=options)
+
+
+def evaluate_set(
+    translator: Translator,
+    judged: EvaluationSet,
+    *,
+    decoding: DecodingConfig | None = None,
+    metrics: Sequence[str] = ("bleu",),
+    options: MetricOptions | None = None,
+    origin: Origin | None = None,
+) -> Evaluation:
+    """Do what :func:`evaluate` does, with any number of references."""
+    options = options or MetricOptions()
+    check_metrics(metrics, options, references=len(judged.references))
+    decoding = decoding or translator.decoding
+    translations = translate_set(translator, judged, decoding)
+    hypotheses = [found.text for found in translations]
+    scores = score_corpus(hypotheses, judged.references, metrics, options=options, sources=judged.sources)
+    return Evaluation(judged, hypotheses, scores, options, translations, decoding, origin)
+
+
+def evaluate_file(
+    hypothesis: Path, judged: EvaluationSet, *, metrics: Sequence[str] = ("bleu",), options: MetricOptions | None = None
+) -> Evaluation:
+    """Score translations that are there already, whoever made them.
+
+    Raises:
+        UserError: if something asked for is unknown.
+        DataError: if the file is missing or wrong, or has another number of lines than the references.
+    """
+    options = options or MetricOptions()
+    check_metrics(metrics, options, references=len(judged.references), sources=judged.has_sources)
+    hypotheses = read_matching(hypothesis, len(judged.pairs), f"the reference ({judged.name})")
+    scores = score_corpus(hypotheses, judged.references, metrics, options=options, sources=judged.sources)
+    return Evaluation(judged, hypotheses, scores, options, [])
+
+
+def evaluate_run(
+    run: str,
+    sets: Sequence[EvaluationSet],
+    *,
+    changes: Mapping[str, object] | None = None,
+    metrics: Sequence[str] = ("bleu",),
+    options: MetricOptions | None = None,
+    device: str = "auto",
+    keep: bool = False,
+) -> list[Evaluation]:
+    """Open a run, translate sets and score them.
+
+    Args:
+        run: a run folder, a checkpoint folder inside one, or several with commas between them: an ensemble.
+        sets: what is translated.
+        changes: values of the configuration's ``decoding`` section, in place of those the run was trained with.
+        metrics: names from :data:`~seq2seq_attn.evaluation.metrics.METRICS`.
+        options: case, tokenization, intervals.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        keep: write translations and scores into the run; they must be of its own splits. Nothing is written
+            for an ensemble, or for a checkpoint that was named itself.
+
+    Raises:
+        UserError: if something asked for is unknown.
+        CheckpointError: if the run is none, or damaged.
+        DataError: if there is nothing to score.
+    """
+    members = split_runs(run)
+    if len(members) == 1:
+        folder, checkpoint = find_checkpoint(members[0])
+        translator = Translator.load(checkpoint, device=device)  # not "best", which a training may move meanwhile
+        keep = keep and folder.resolve() == members[0].resolve()
+    else:
+        translator = Translator.load(run, device=device)
+    decoding = change_decoding(translator.decoding, changes or {})
+    done = []
+    for judged in sets:
+        origin = None
+        if len(members) == 1 and judged.sources is not None:
+            origin = origin_of(checkpoint, decoding, judged.sources, translator.device.type)
+        done.append(
+            evaluate_set(translator, judged, decoding=decoding, metrics=metrics, options=options, origin=origin)
+        )
+        if keep:
+            done[-1].write(folder / EVALUATION)
+    return done
+
+
+def translate_set(translator: Translator, judged: EvaluationSet, decoding: DecodingConfig) -> list[Translation]:
+    """Translate all sources of a set, and show how far it is."""
+    sources = judged.sources or []
     translations: list[Translation] = []
-    with tqdm(total=len(pairs), desc=f"translating {split}", unit="sentence", disable=None, leave=False) as bar:
-        for begin in range(0, len(pairs), CHUNK):
-            texts = [pair.source for pair in pairs[begin : begin + CHUNK]]
-            translations += translator.translate(texts, beam_size=beam_size)
+    with tqdm(total=len(sources), desc=f"translating {judged.name}", unit="sentence", disable=None, leave=False) as bar:
+        for begin in range(0, len(sources), CHUNK):
+            texts = sources[begin : begin + CHUNK]
+            translations += translator.translate(texts, decoding=decoding)
             bar.update(len(texts))
-    scores = score_corpus([found.text for found in translations], [pair.target for pair in pairs], metrics=metrics)
-    return Evaluation(split, pairs, translations, scores, beam_size or translator.decoding.beam_size)
+    return translations

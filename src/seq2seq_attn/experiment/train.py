@@ -22,14 +22,14 @@ from seq2seq_attn.data.prepare import PreparedData, prepare
 from seq2seq_attn.data.tokenizers import PAD
 from seq2seq_attn.errors import CheckpointError, ConfigError
 from seq2seq_attn.evaluation.metrics import MetricScore
-from seq2seq_attn.experiment.evaluate import evaluate, read_split
+from seq2seq_attn.experiment.evaluate import evaluate_run
 from seq2seq_attn.experiment.run_folder import (
-    EVALUATION,
     METRICS,
     TENSORBOARD,
     check_run_folder,
     write_run_config,
 )
+from seq2seq_attn.experiment.splits import EvaluationSet, read_split
 from seq2seq_attn.experiment.validation import Validator
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
@@ -43,7 +43,6 @@ from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.trainer import Settings, Trainer
 from seq2seq_attn.training.updater import Updater
 from seq2seq_attn.training.weight_losses import WeightLosses
-from seq2seq_attn.translation import Translator
 
 RUNS = Path("runs")
 
@@ -282,10 +281,5 @@ def _restore(trainer: Trainer, newest: tuple[Path, Info]) -> None:
 def _score_tests(config: Config, folder: Path, device: torch.device) -> dict[str, dict[str, MetricScore]]:
     if not config.data.test:
         return {}
-    translator = Translator.load(folder, device=device.type)
-    scores = {}
-    for name in config.data.test:
-        done = evaluate(translator, read_split(config, name), split=name)
-        done.write(folder / EVALUATION)
-        scores[name] = done.scores
-    return scores
+    sets = [EvaluationSet(name, read_split(config, name)) for name in config.data.test]
+    return {done.split: done.scores for done in evaluate_run(str(folder), sets, device=device.type, keep=True)}

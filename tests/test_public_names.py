@@ -46,8 +46,26 @@ SIGNATURES = {
     "seq2seq_attn.load_checkpoint": ["run", "checkpoint", "device"],
     "seq2seq_attn.load_config": ["path", "overrides"],
     "seq2seq_attn.Translator.load": ["run", "device", "checkpoint"],
-    "seq2seq_attn.Translator.translate": ["self", "texts", "beam_size", "length_penalty", "batch_sentences"],
-    "seq2seq_attn.Translator.n_best": ["self", "texts", "count", "beam_size", "length_penalty", "batch_sentences"],
+    "seq2seq_attn.Translator.translate": [
+        "self",
+        "texts",
+        "beam_size",
+        "length_penalty",
+        "batch_sentences",
+        "decoding",
+        "constraints",
+    ],
+    "seq2seq_attn.Translator.n_best": [
+        "self",
+        "texts",
+        "count",
+        "beam_size",
+        "length_penalty",
+        "batch_sentences",
+        "decoding",
+        "constraints",
+    ],
+    "seq2seq_attn.Translator.score": ["self", "sources", "targets", "batch_sentences", "decoding"],
 }
 
 
@@ -74,6 +92,7 @@ FIELDS = {
         "finished",
         "truncated",
         "alignment",
+        "token_log_probs",
     ],
 }
 

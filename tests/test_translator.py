@@ -120,7 +120,7 @@ def test_a_very_long_line_is_cut_and_says_so(translator: Translator) -> None:
 
 @pytest.mark.parametrize("numbers", [{"beam_size": 0}, {"beam_size": -1}])
 def test_numbers_that_make_no_sense(translator: Translator, numbers: dict[str, int]) -> None:
-    with pytest.raises(UserError, match="beam_size is"):
+    with pytest.raises(UserError, match="beam_size: expected at least 1"):
         translator.translate(["one"], **numbers)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="n_best is 3, but a beam of 2"):
         translator.n_best(["one"], count=3, beam_size=2)

@@ -53,7 +53,7 @@ def test_phrases_are_one_or_many_or_none(write, written, phrases):
 
 
 CONFLICTS = [
-    ("min_length: 9\n  max_length: 8", "min_length: is 9, but max_length is 8"),
+    ("min_length: 9\n  max_length: 9", "min_length: is 9, but max_length is 9"),
     ("min_length_ratio: 2.5", "min_length_ratio: is 2.5, but max_length_ratio is 2"),
     ("beam_size: 6\n  diverse_groups: 4", "diverse_groups: a beam of 6 cannot be divided into 4 groups of one size"),
     ("lexicon: words.tsv", "lexicon: is read for unknown words only"),
@@ -76,6 +76,11 @@ def test_what_does_not_go_together(complaint, written, message):
     place, _, said = line.partition(": ")
     assert place in ("line 7", "line 8")
     assert said.startswith(f"decoding.{message}")
+
+
+def test_unknown_words_need_attention(complaint):
+    (_, line) = complaint("model: {attention: none}\ndecoding: {replace_unknown: true}\n")
+    assert line.startswith("line 7: decoding.replace_unknown: attention says which word an unknown one stands for")
 
 
 def test_values_are_changed_one_by_one():

@@ -70,7 +70,7 @@ class DecodingConfig(Section):
         default=0.0, description="Fewest tokens of a translation, per token of the source."
     )
     max_length: Count | None = Field(
-        default=None, description="Most tokens of a translation; null: only max_length_ratio counts."
+        default=None, description="Most tokens of a translation, its end counted; null: only max_length_ratio counts."
     )
     max_length_ratio: Positive = Field(default=2.0, description="Longest translation, in tokens per source token.")
     no_repeat_ngram: CountOrZero = Field(
@@ -104,8 +104,12 @@ class DecodingConfig(Section):
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Limits that leave nothing, and ways to search that exclude one another."""
-        if self.max_length is not None and self.min_length > self.max_length:
-            yield "min_length", f"is {self.min_length}, but max_length is {self.max_length}; one of them must give way"
+        if self.max_length is not None and self.min_length >= self.max_length:
+            yield (
+                "min_length",
+                f"is {self.min_length}, but max_length is {self.max_length}, the end of the sentence counted; "
+                f"set max_length to at least {self.min_length + 1}",
+            )
         if self.min_length_ratio > self.max_length_ratio:
             yield (
                 "min_length_ratio",

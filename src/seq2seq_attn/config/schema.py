@@ -134,6 +134,11 @@ class Config(Section):
                 "model.tie_embeddings",
                 "'all' needs one vocabulary for both languages; set tokenizer.shared to true, or use 'target'",
             )
+        if self.decoding.replace_unknown and self.model.architecture == "rnn" and self.model.attention == "none":
+            yield (
+                "decoding.replace_unknown",
+                "attention says which word an unknown one stands for, but model.attention is none",
+            )
         if self.model.copying and not self.tokenizer.shared:
             yield (
                 "model.copying",

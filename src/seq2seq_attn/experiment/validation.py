@@ -51,7 +51,9 @@ class Validator:
         check: Callable[[], None],
     ) -> None:
         self.model = model
-        self.translator = Translator(model, tokenizers, decoding)
+        self.tokenizers = tokenizers
+        self.decoding = decoding.greedy()
+        Translator(model, tokenizers, self.decoding).translate([])  # what is wrong with it is said before training
         self.corpus = corpus
         self.sources = [pair.source for pair, _ in pairs]
         self.references = [pair.target for pair, _ in pairs]
@@ -66,10 +68,11 @@ class Validator:
         """
         self.model.eval()
         loss = self._loss()
-        scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "bleu": self._bleu()}
+        translator = Translator(self.model, self.tokenizers, self.decoding)  # of the parameters as they are now
+        scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "bleu": self._bleu(translator)}
         if self.aligned:
             self.check()
-            scores["alignment_error_rate"] = score_alignments(self.translator, self.aligned).error_rate
+            scores["alignment_error_rate"] = score_alignments(translator, self.aligned).error_rate
         return scores
 
     @torch.inference_mode()
@@ -77,22 +80,23 @@ class Validator:
         sampler = BatchSampler(
             self.corpus.source_lengths, self.corpus.target_lengths, batch_tokens=BATCH_TOKENS, seed=0
         )
+        device = next(self.model.parameters()).device
         total, tokens = 0.0, 0
         for numbers in sampler.epoch(0):
             self.check()
             rows = numbers.tolist()
             sources = [self.corpus.source(row) for row in rows]
             batch = collate(sources, [self.corpus.target(row) for row in rows], numbers)
-            batch = batch.to(self.translator.device)
-            with self.precision.autocast(self.translator.device):
+            batch = batch.to(device)
+            with self.precision.autocast(device):
                 total += float(batch_loss(self.model, batch).negative_log_likelihood)
             tokens += batch.target_tokens
         return total / tokens
 
-    def _bleu(self) -> float:
+    def _bleu(self, translator: Translator) -> float:
         hypotheses: list[str] = []
         for begin in range(0, len(self.sources), SENTENCES):
             self.check()
             texts = self.sources[begin : begin + SENTENCES]
-            hypotheses += [found.text for found in self.translator.translate(texts, beam_size=1)]
+            hypotheses += [found.text for found in translator.translate(texts)]
         return score_corpus(hypotheses, self.references, metrics=("bleu",))["bleu"].score

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from seq2seq_attn.alignment import Links
 from seq2seq_attn.models.base import AttentionPart
+
+WEIGHT_DECIMALS = 4
+LOG_PROB_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -18,16 +22,18 @@ class Translation:
     Attributes:
         source: the sentence as it was given.
         text: the translation.
-        score: what search ranked by.
+        score: what it is ranked by: its log-probability, with length and coverage as configured; or the expected
+            utility, 0 to 100, where it was chosen by minimum Bayes risk.
         log_prob: natural logarithm of the model's probability.
         tokens: target tokens, ``</s>`` included when the sentence was finished.
-        source_tokens: source tokens, ``</s>`` included.
+        source_tokens: source tokens, ``</s>`` included; the first model's in an ensemble.
         attention: weights, shape (target tokens, source tokens); rows sum to 1, or are zero
-            for a model without attention.
+            for a model without attention. In an ensemble the mean over those that read the same source tokens.
         finished: False when the length limit cut the translation off.
         truncated: whether the source was longer than a model reads.
         alignment: links (source word, target word), both counted from 0; words are
             what whitespace separates, for subwords and characters too.
+        token_log_probs: of each of ``tokens``; they sum to ``log_prob``.
     """
 
     source: str
@@ -40,6 +46,24 @@ class Translation:
     finished: bool
     truncated: bool
     alignment: Links
+    token_log_probs: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return all of it as JSON can hold it: weights with 4 decimals, an infinite logarithm as None."""
+        return {
+            "source": self.source,
+            "text": self.text,
+            "score": _number(self.score),
+            "log_prob": _number(self.log_prob),
+            "tokens": list(self.tokens),
+            "source_tokens": list(self.source_tokens),
+            "token_log_probs": [_number(log_prob) for log_prob in self.token_log_probs],
+            "finished": self.finished,
+            "truncated": self.truncated,
+            "alignment": [list(link) for link in self.alignment],
+            # in double precision, or 0.1 would be written as 0.10000000149011612
+            "attention": self.attention.astype(np.float64).round(WEIGHT_DECIMALS).tolist(),
+        }
 
 
 @dataclass(frozen=True)
@@ -77,4 +101,9 @@ def blank(text: str) -> Translation:
         finished=True,
         truncated=False,
         alignment=[],
+        token_log_probs=(),
     )
+
+
+def _number(value: float) -> float | None:
+    return round(value, LOG_PROB_DECIMALS) if math.isfinite(value) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -59,6 +60,13 @@ class Tokenizer(ABC):
         """Tell whether this token begins a new word, so that tokens can be merged into words."""
 
     @abstractmethod
+    def surface(self, token_id: int) -> str:
+        """Return the text that this token adds, a space in front where it begins a word; ``""`` for special symbols.
+
+        The surfaces of a text's tokens put together are the text as :meth:`spell` writes it.
+        """
+
+    @abstractmethod
     def word_numbers(self, text: str) -> list[int]:
         """Return for each token of ``encode(text)`` the number of the word it belongs to.
 
@@ -70,9 +78,35 @@ class Tokenizer(ABC):
     def save(self, folder: Path) -> None:
         """Write all that :func:`load_tokenizer` needs into ``folder``."""
 
+    def spell(self, text: str) -> str:
+        """Return ``text`` as the surfaces of its tokens write it, without spaces around it."""
+        return text.strip()
+
+    def units(self, text: str) -> tuple[list[int], list[str]]:
+        """Return for each token of ``encode(text)`` the number of its word, and the words, bare of signs around them.
+
+        Words are what a dictionary has, as far as the tokens can tell: those of :meth:`word_numbers` here.
+        """
+        return self.word_numbers(text), [_bare(word) for word in text.split()]
+
     def encode(self, text: str) -> list[int]:
         """Turn one text into token ids; see :meth:`encode_batch`."""
         return self.encode_batch([text])[0]
+
+    def encode_phrase(self, text: str) -> list[int]:
+        """Turn words into the token ids that they have inside a sentence, behind another word."""
+        return self.encode(text)
+
+
+def _bare(word: str) -> str:
+    """Take the signs off both ends of a word that is not all signs."""
+    inside = [place for place, character in enumerate(word) if is_word_character(character)]
+    return word[inside[0] : inside[-1] + 1] if inside else word
+
+
+def is_word_character(character: str) -> bool:
+    """Tell whether this is a letter, a digit or a mark of one, and no sign or space."""
+    return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def number_words(pieces: Iterable[str], text: str) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from operator import index
 from typing import SupportsIndex
 
-from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD, SPECIALS, number_words
+from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD, SPECIALS, UNK, number_words
 from seq2seq_attn.data.tokenizers.vocabulary import ListTokenizer
 
 
@@ -33,6 +33,14 @@ class CharacterTokenizer(ListTokenizer):
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """Put the characters together."""
         return "".join(self._visible(number) for number in map(index, ids) if number not in (PAD, BOS, EOS))
+
+    def encode_phrase(self, text: str) -> list[int]:
+        """Turn words into their characters, with the space before them where the vocabulary has one."""
+        return self.encode(text if self.token_to_id(" ") == UNK else f" {text}")
+
+    def surface(self, token_id: int) -> str:
+        """Return the character."""
+        return "" if token_id in (PAD, BOS, EOS) else self._visible(token_id)
 
     def word_numbers(self, text: str) -> list[int]:
         """Return for each character the number of the word it belongs to."""

@@ -163,6 +163,12 @@ class SentencePieceTokenizer(Tokenizer):
         """Tell whether this subword begins with ``▁``."""
         return self.id_to_token(token_id).startswith(WORD_START)
 
+    def surface(self, token_id: int) -> str:
+        """Return the subword with a space for ``▁``."""
+        if token_id in (PAD, BOS, EOS):
+            return ""
+        return UNKNOWN_TEXT if token_id == UNK else unescape(self.id_to_token(token_id).replace(WORD_START, " "))
+
     def word_numbers(self, text: str) -> list[int]:
         """Return for each subword the number of the word it belongs to."""
         pieces = self.tokenize(text)

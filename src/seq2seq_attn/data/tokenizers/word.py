@@ -69,6 +69,31 @@ class WordTokenizer(ListTokenizer):
         tokens = [self._visible(number) for number in map(index, ids) if number not in (PAD, BOS, EOS)]
         return join_words(tokens) if self.marks else " ".join(tokens)
 
+    def surface(self, token_id: int) -> str:
+        """Return the word or sign, with a space in front if it does not touch what stands before it.
+
+        Whether it touches what stands behind it, only the next token would show.
+        """
+        return "" if token_id in (PAD, BOS, EOS) else self._surface(self._visible(token_id))
+
+    def spell(self, text: str) -> str:
+        """Return ``text`` with a space behind every sign that touches the next word: ``( ok)``."""
+        return "".join(map(self._surface, self.tokenize(text))).strip()
+
+    def units(self, text: str) -> tuple[list[int], list[str]]:
+        """Return every token as a word of its own, without its marks."""
+        tokens = self.tokenize(text)
+        return list(range(len(tokens))), [self._surface(token).strip() for token in tokens]
+
+    def _surface(self, token: str) -> str:
+        if token.isspace():
+            return token
+        if not self.marks:
+            return f" {token}"
+        joins_left, joins_right = _joins_left(token), _joins_right(token)
+        core = token[joins_left : len(token) - joins_right]
+        return ("" if joins_left else " ") + (JOINER if core == _LITERAL_JOINER else core)
+
     def word_numbers(self, text: str) -> list[int]:
         """Return for each token the number of the word it belongs to, by the spacing it has in ``text``."""
         numbers: list[int] = []

@@ -1,0 +1,145 @@
+"""From what a configuration says of decoding to the search that does it."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from seq2seq_attn.config.schema import DecodingConfig, SamplingConfig
+from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
+from seq2seq_attn.data.tokenizers.base import is_word_character
+from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, LengthLimit, Scoring, Search
+from seq2seq_attn.decoding.protocol import Rule
+from seq2seq_attn.errors import ConfigError
+
+# Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
+_NO_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+
+
+class TargetTokens:
+    """What search has to know of the target vocabulary beyond its size.
+
+    Args:
+        tokenizer: of the target.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    @cached_property
+    def surfaces(self) -> list[str]:
+        """The text that each token adds."""
+        return [self.tokenizer.surface(number) for number in range(len(self.tokenizer))]
+
+    @cached_property
+    def word_starts(self) -> Bool[Tensor, " vocab"]:
+        """Which tokens do not go on with a word: they begin with a space, a sign, or in a script without spaces."""
+        return torch.tensor([not _goes_on(surface) for surface in self.surfaces])
+
+
+def build_search(decoding: DecodingConfig, tokens: TargetTokens, *, count: int, demanding: bool = False) -> Search:
+    """Return the search that gives ``count`` translations of every sentence, or the candidates to choose them from.
+
+    Args:
+        decoding: how to search.
+        tokens: of the target.
+        count: translations wanted.
+        demanding: whether phrases must appear, for which greedy search is too simple.
+
+    Raises:
+        ConfigError: if the search cannot give so many, or cannot be made.
+    """
+    limit, rules = length_limit(decoding), _rules(decoding, tokens)
+    # where unknown words are replaced, the model has to say where they are
+    forbidden = (PAD,) if decoding.replace_unknown else (PAD, UNK)
+    risk = decoding.minimum_risk
+    if risk is not None and count > risk.candidates:
+        raise ConfigError(
+            f"n_best is {count}, but minimum_risk.candidates is {risk.candidates}; there must be as many to choose from"
+        )
+    wanted = count if risk is None else risk.candidates
+    sampling = decoding.sampling
+    if sampling is None and risk is not None and risk.of == "samples":
+        sampling = SamplingConfig()
+    if sampling is not None:
+        from seq2seq_attn.decoding import SamplingSearch
+
+        return SamplingSearch(
+            bos=BOS,
+            eos=EOS,
+            samples=wanted,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            seed=sampling.seed,
+            limit=limit,
+            forbidden=forbidden,
+            rules=rules,
+        )
+    if decoding.beam_size == wanted == 1 and not demanding:
+        return GreedySearch(bos=BOS, eos=EOS, forbidden=forbidden, limit=limit, rules=rules)
+    return BeamSearch(
+        bos=BOS,
+        eos=EOS,
+        beam_size=decoding.beam_size,
+        n_best=wanted,
+        scoring=build_scoring(decoding),
+        limit=limit,
+        forbidden=forbidden,
+        rules=rules,
+        groups=decoding.diverse_groups,
+        diversity=decoding.diversity if decoding.diverse_groups > 1 else 0.0,
+        word_starts=tokens.word_starts,
+    )
+
+
+def build_scoring(decoding: DecodingConfig) -> Scoring:
+    """Return what translations are ranked by."""
+    return Scoring(
+        normalization=decoding.length_normalization,
+        length_penalty=decoding.length_penalty,
+        coverage_penalty=decoding.coverage_penalty,
+    )
+
+
+def score_of(scoring: Scoring, found: Hypothesis) -> float:
+    """Return the score of a hypothesis, whatever has found it."""
+    length = len(found.token_log_probs)
+    log_prob = torch.tensor(found.log_prob, dtype=torch.float64)
+    return float(scoring.upto(length, log_prob.device).score(log_prob, length))
+
+
+def length_limit(decoding: DecodingConfig) -> LengthLimit:
+    """Return how long a translation must be and may be."""
+    return LengthLimit(
+        ratio=decoding.max_length_ratio,
+        longest=decoding.max_length,
+        shortest_ratio=decoding.min_length_ratio,
+        shortest=decoding.min_length,
+    )
+
+
+def _rules(decoding: DecodingConfig, tokens: TargetTokens) -> list[Rule]:
+    rules: list[Rule] = []
+    if not (decoding.no_repeat_ngram or decoding.forbidden or decoding.repetition_penalty != 1):
+        return rules
+    from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
+
+    if decoding.no_repeat_ngram:
+        rules.append(NoRepeatNGram(decoding.no_repeat_ngram))
+    if decoding.repetition_penalty != 1:
+        rules.append(RepetitionPenalty(decoding.repetition_penalty))
+    if decoding.forbidden:
+        phrases = [tokens.tokenizer.spell(phrase) for phrase in decoding.forbidden]
+        rules.append(ForbiddenPhrases(phrases, tokens.surfaces, EOS))
+    return rules
+
+
+def _goes_on(surface: str) -> bool:
+    return surface != "" and is_word_character(surface[0]) and _NO_SPACES.match(surface) is None

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq_attn.alignment import parse_pharaoh, pharaoh
+from seq2seq_attn.alignment import naacl, parse_pharaoh, pharaoh
 from seq2seq_attn.config.schema import Config
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.data.links import read_aligned, read_linked, read_pharaoh
@@ -156,6 +156,88 @@ class TestReading:
         plain = {name: path for name, path in corpus.items() if name != "alignments"}
         read = list(read_linked(make_config([plain, corpus]).data.train))
         assert [reference is None for _, reference in read] == [True] * 6 + [False] * 6
+
+
+class TestNaacl:
+    """The format of HLT-NAACL 2003: a line per link, all counted from 1."""
+
+    def pairs(self) -> list[SentencePair]:
+        return [SentencePair(*pair) for pair in zip(SOURCES, TARGETS, strict=True)]
+
+    def write(self, path: Path, text: str) -> Path:
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def said(self, path: Path, text: str) -> str:
+        with pytest.raises(DataError) as caught:
+            list(read_aligned(self.pairs(), self.write(path, text), text="the.text"))
+        return str(caught.value)
+
+    def test_the_same_links_in_either_format(self, corpus, tmp_path: Path) -> None:
+        references = [parse_pharaoh(line) for line in LINKS]
+        lines = "".join(naacl(reference, sentence=number) for number, reference in enumerate(references, start=1))
+        assert len(lines.splitlines()) == 16
+        path = self.write(tmp_path / "x.wa", lines)
+        assert list(read_aligned(self.pairs(), path, text="t")) == list(
+            read_aligned(self.pairs(), corpus["alignments"], text="t")
+        )
+
+    def test_padded_numbers_confidences_blanks_and_the_empty_word(self, tmp_path: Path) -> None:
+        text = "\n0001 1 1 S 0.9\n0001 4 4 P\n\n0001 2 0\n0001 1 1 P\n0004 2 2\n"
+        found = [reference for _, reference in read_aligned(self.pairs(), self.write(tmp_path / "x", text), text="t")]
+        assert found[0] == ([(0, 0)], [(0, 0), (3, 3)])
+        assert found[3] == ([(1, 1)], [(1, 1)])
+        assert not any(found[number].possible for number in (1, 2, 4, 5))
+
+    def test_outside_of_the_sentence(self, tmp_path: Path) -> None:
+        path = tmp_path / "x.wa"
+        said = self.said(path, "1 1 1\n2 1 1\n2 3 1 P\n")
+        assert said.startswith(f"{path}:3: link 3-1 leads to source word 3, but the source sentence has 2 words")
+        assert "counted from 1" in said
+        assert "target word 5" in self.said(path, "1 4 5\n")
+        assert "source sentence has 0 words" in self.said(path, "3 1 1\n")
+
+    def test_more_sentences_than_there_are(self, tmp_path: Path) -> None:
+        said = self.said(tmp_path / "x", "6 1 1\n7 1 1\n")
+        assert ":2: a link of sentence 7, but the.text has 6 sentence pairs" in said
+
+    def test_sentences_in_disorder(self, tmp_path: Path) -> None:
+        said = self.said(tmp_path / "x", "2 1 1\n1 1 1\n")
+        assert ":2: a link of sentence 1 comes behind those of sentence 2; sort" in said
+
+    def test_sentence_zero(self, tmp_path: Path) -> None:
+        assert ":1: a link of sentence 0" in self.said(tmp_path / "x", "0 1 1\n")
+
+    @pytest.mark.parametrize("wrong", ["1 1", "1 1 1 X", "1-1 2-2", "1 -1 1", "1 1 1 S 1 1"])
+    def test_anything_else_names_its_line(self, tmp_path: Path, wrong: str) -> None:
+        said = self.said(tmp_path / "x", f"1 1 1 S\n{wrong}\n")
+        assert f"x:2: {wrong!r} is not a link" in said
+        assert "1 1 1 S" in said
+
+    def test_only_so_much_is_read_as_is_needed(self, tmp_path: Path) -> None:
+        """A file of any length is read beside its text, line by line."""
+        path = self.write(tmp_path / "x", "1 1 1\n2 1 1\nnonsense\n")
+        aligned = read_aligned(self.pairs(), path, text="t")
+        assert next(aligned).reference.sure == [(0, 0)]
+
+
+class TestFromOne:
+    def test_links_are_those_of_a_file_from_zero(self, corpus, tmp_path: Path) -> None:
+        pairs = [SentencePair(*pair) for pair in zip(SOURCES, TARGETS, strict=True)]
+        path = tmp_path / "from-one"
+        path.write_text("".join(pharaoh(parse_pharaoh(line), first=1) + "\n" for line in LINKS), encoding="utf-8")
+        assert list(read_aligned(pairs, path, text="t", first=1)) == list(
+            read_aligned(pairs, corpus["alignments"], text="t")
+        )
+        with pytest.raises(DataError, match=r":1: link 4-4 .*from 0 \(a file that counts from 1 .*--one-based"):
+            list(read_aligned(pairs, path, text="t"))
+        with pytest.raises(DataError, match=r":1: '0-0' is not a link; links look like 1-1 2-3 .*counted from 1"):
+            list(read_aligned(pairs, corpus["alignments"], text="t", first=1))
+
+    def test_words_are_named_as_the_file_names_them(self, tmp_path: Path) -> None:
+        (tmp_path / "x").write_text("1-1 5-1\n", encoding="utf-8")
+        with pytest.raises(DataError, match=r"link 5-1 leads to source word 5, but .* 4 words.*counted from 1"):
+            list(read_aligned([SentencePair(SOURCES[0], TARGETS[0])], tmp_path / "x", text="t", first=1))
 
 
 TEXT = st.text(alphabet='ab,."( \t\u00a0▁é日', max_size=23)

@@ -9,6 +9,8 @@ import pytest
 from seq2seq_attn.alignment import ReferenceLinks
 from seq2seq_attn.evaluation.alignment_error import alignment_errors
 
+NOTHING = ReferenceLinks([], [])
+
 
 def test_by_hand() -> None:
     """Three sure links and two possible ones; of four found two are sure, one is possible, one is wrong."""
@@ -75,6 +77,17 @@ def test_nothing_found_and_nothing_to_find() -> None:
     assert (missed.precision, missed.recall, missed.error_rate) == (1.0, 0.0, 1.0)
     invented = alignment_errors([[(0, 0)]], [nothing])
     assert (invented.precision, invented.recall, invented.error_rate) == (0.0, 1.0, 1.0)
+
+
+def test_counts_add_up() -> None:
+    """Sentence by sentence, as a stream is judged."""
+    hypotheses = [[(0, 0)], [(0, 1), (1, 2), (2, 0)], []]
+    references = [ReferenceLinks([(0, 0)], [(0, 0), (1, 1)]), ReferenceLinks([(0, 1)], [(0, 1), (1, 2)]), NOTHING]
+    total = alignment_errors([], [])
+    for links, reference in zip(hypotheses, references, strict=True):
+        total += alignment_errors([links], [reference])
+    assert total == alignment_errors(hypotheses, references)
+    assert total.sentences == 3
 
 
 def test_as_many_references_as_sentences() -> None:

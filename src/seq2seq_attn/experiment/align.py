@@ -53,9 +53,8 @@ class Aligner:
         """
         if method is not None:
             check_method(method)
-        if reverse is not None:
-            _check_directions(run, reverse)
         folders = [run] if reverse is None else [run, reverse]
+        _check_directions(folders)
         translators = [Translator.load(folder, device=device) for folder in folders]
         for folder, translator in zip(folders, translators, strict=True):
             if not translator.model.attends:
@@ -165,13 +164,14 @@ def _link_both_ways(translator: Translator, pairs: Sequence[SentencePair]) -> tu
     return forward, backward
 
 
-def _check_directions(run: Path, reverse: Path) -> None:
+def _check_directions(folders: Sequence[Path]) -> None:
+    """Refuse what is no single run (an ensemble has several weights), and a second one that is not the reverse."""
     languages = []
-    for folder in (run, reverse):
+    for folder in folders:
         data = read_run_config(find_checkpoint(folder)[0]).data
         languages.append((data.source_language, data.target_language))
-    if languages[1] != languages[0][::-1]:
-        (source, target), (other_source, other_target) = languages
+    if languages[-1] != languages[0][::-1] and len(languages) == 2:
+        (run, reverse), ((source, target), (other_source, other_target)) = folders, languages
         raise ConfigError(
             f"{reverse} translates from {other_source} to {other_target}, but {run} from {source} to {target}: "
             f"--reverse needs a run from {target} to {source}"

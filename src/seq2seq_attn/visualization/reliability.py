@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # after Okabe and Ito: told apart by the color-blind, and in gray by their lightness
-_ACCURACY, _GAP = "#0072B2", "#E69F00"
+_ACCURACY, _GAP = "#0072B2", "#D55E00"
 
 
 def draw_reliability(calibration: Calibration, output: Path, *, title: str | None = None) -> None:
@@ -60,8 +60,8 @@ def _figure(calibration: Calibration, title: str | None) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="0.9")
         axes.set_axisbelow(True)
-    if title:
-        above.set_title(title, fontsize=11, pad=12)
+    summary = f"ECE {calibration.expected_error:.4f}   MCE {calibration.maximum_error:.4f}"
+    above.set_title(f"{title}\n{summary}" if title else summary, fontsize=10, pad=10)
     return figure
 
 
@@ -84,22 +84,14 @@ def _draw_bins(axes: Axes, calibration: Calibration) -> None:
         bottom=[one.accuracy for one in filled],
         width=width,
         align="edge",
-        color=_GAP,
-        alpha=0.45,
+        facecolor="none",
         edgecolor=_GAP,
-        hatch="//",
+        hatch="////",
         label="to the mean confidence",
     )
     axes.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_ylabel("accuracy")
-    axes.text(
-        0.03,
-        0.76,
-        f"ECE {calibration.expected_error:.4f}\nMCE {calibration.maximum_error:.4f}",
-        transform=axes.transAxes,
-        verticalalignment="top",
-        fontsize=9,
-    )
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    # beside the bars, where it hides none
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9)

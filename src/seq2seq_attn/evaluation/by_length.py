@@ -7,11 +7,12 @@ encoder-decoder without attention gets worse as sentences get longer. Does this 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from seq2seq_attn.errors import DataError, UserError
-from seq2seq_attn.evaluation.metrics import MetricScore, check_metrics, score_corpus
+from seq2seq_attn.evaluation.metrics import MetricOptions, MetricScore, check_metrics, score_corpus
+from seq2seq_attn.evaluation.metrics.corpus import References, as_lists
 
 _FEW = 20  # the BLEU of fewer sentences says more about them than about the translator
 _MOST_BUCKETS = 8
@@ -56,10 +57,11 @@ class LengthBucket:
 def score_by_length(
     sources: Sequence[str],
     hypotheses: Sequence[str],
-    references: Sequence[str],
+    references: References,
     *,
     edges: Sequence[int] | None = None,
     metrics: Sequence[str] = ("bleu",),
+    options: MetricOptions | None = None,
 ) -> list[LengthBucket]:
     """Score sentences of like length together; every sentence is in exactly one bucket.
 
@@ -69,10 +71,11 @@ def score_by_length(
     Args:
         sources: one line per sentence.
         hypotheses: their translations.
-        references: their reference translations.
+        references: their reference translations, or several such lists.
         edges: the longest length of each bucket but the last, which is open: ``(10, 20)``
             makes 1-10 (0-10 if a source is empty), 11-20 and > 20. By default chosen by :func:`choose_edges`.
         metrics: names from :data:`~seq2seq_attn.evaluation.metrics.METRICS`.
+        options: case and tokenization; no intervals are drawn.
 
     Returns:
         The buckets by length. One that no sentence falls into is left out.
@@ -81,12 +84,15 @@ def score_by_length(
         UserError: for an unknown metric, or edges that do not ascend.
         DataError: if there is nothing to score, or the line counts differ.
     """
-    check_metrics(metrics)
-    if not len(sources) == len(hypotheses) == len(references):
-        raise DataError(
-            f"there are {len(sources)} sources, {len(hypotheses)} hypotheses and {len(references)} references; "
-            "line i of each must belong to the same sentence"
-        )
+    several = as_lists(references)
+    options = replace(options or MetricOptions(), resamples=0)
+    check_metrics(metrics, options, references=len(several))
+    for lines in several:
+        if not len(sources) == len(hypotheses) == len(lines):
+            raise DataError(
+                f"there are {len(sources)} sources, {len(hypotheses)} hypotheses and {len(lines)} references; "
+                "line i of each must belong to the same sentence"
+            )
     if not sources:
         raise DataError("there is nothing to score: the sources, hypotheses and references are empty")
     lengths = [len(source.split()) for source in sources]
@@ -102,7 +108,13 @@ def score_by_length(
             if shortest <= length and (longest is None or length <= longest)
         ]
         if members:
-            scores = score_corpus([hypotheses[i] for i in members], [references[i] for i in members], metrics)
+            scores = score_corpus(
+                [hypotheses[i] for i in members],
+                [[lines[i] for i in members] for lines in several],
+                metrics,
+                options=options,
+                sources=[sources[i] for i in members],
+            )
             mean = sum(lengths[i] for i in members) / len(members)
             buckets.append(LengthBucket(shortest, longest, len(members), mean, scores))
     return buckets

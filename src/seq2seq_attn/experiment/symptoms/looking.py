@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seq_attn.evaluation.diagnostics import diagnose
 from seq2seq_attn.experiment.symptoms.finding import Finding, fine, grade, unchecked
 
 UNIFORM_WARNING = 0.8
@@ -45,8 +46,9 @@ def check_attention(weights: Sequence[NDArray[np.floating]]) -> list[Finding]:
         "train longer; then another mechanism (model.attention: luong-general or bahdanau), "
         "or teach it with training.guided_alignment: 0.5 where there are alignments"
     )
-    uniform = float(np.mean([_entropy(one) for one in judged]))
-    end = float(np.mean([one[:, -1].mean() for one in judged]))
+    found = [diagnose(one) for one in judged]
+    uniform = float(np.mean([one.normalized_entropy for one in found]))
+    end = float(np.mean([one.end_share for one in found]))
     place = float(np.mean([one[:, :-1].mean(axis=0).max() for one in judged]))
     cases = (
         ("spread attention", "attention looks everywhere alike, so it chooses nothing", uniform,
@@ -65,10 +67,3 @@ def check_attention(weights: Sequence[NDArray[np.floating]]) -> list[Finding]:
         else:
             findings.append(Finding(severity, symptom, message, evidence, mend, {"value": value}))
     return findings
-
-
-def _entropy(weights: NDArray[np.floating]) -> float:
-    """Return the mean entropy of the rows as a share of the largest possible one."""
-    shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    logs = np.log(np.where(shares > 0, shares, 1.0))
-    return float((-(shares * logs).sum(axis=1)).mean() / np.log(weights.shape[1]))

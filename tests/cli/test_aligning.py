@@ -142,6 +142,16 @@ def test_blank_lines_keep_their_place(commands: Commands, trained: Path, backwar
     assert (links[1], links[2], links[3], len(links)) == ("", "", "0-0", 5)
 
 
+def test_whitespace_is_no_word(commands: Commands, trained: Path, tmp_path: Path) -> None:
+    """It may be a token: behind the last word, or alone."""
+    (tmp_path / "en").write_text("one two  \n   \nthree\n four\t\n", encoding="utf-8")
+    (tmp_path / "pt").write_text(" dois um \num\n  \nquatro   \n", encoding="utf-8")
+    done = commands("align", trained, "--source", tmp_path / "en", "--target", tmp_path / "pt", "--symmetrize", "union")
+    lines = done.out.split("\n")
+    assert lines[1:] == ["", "", "0-0", ""]
+    assert {link for line in links_of(lines[0] + "\n") for link in line} <= {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
 def test_a_pipe_is_read_once(commands: Commands, trained: Path, data: Path, tmp_path: Path) -> None:
     done = commands("align", trained, "--source", "/dev/stdin", *files(data)[2:], stdin=str(data / "test.en"))
     assert done.status == 0, done.err

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.data.corpus import SentencePair
+from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.calibration import BINS, Calibration, calibration
 from seq2seq_attn.experiment.forcing import force
 from seq2seq_attn.models.base import Forced, Seq2Seq
@@ -33,8 +34,11 @@ def calibrate(translator: Translator, pairs: Sequence[SentencePair], *, bins: in
         bins: of the calibration.
 
     Raises:
+        ConfigError: if the translator is an ensemble.
         UserError: if there is no token to predict.
     """
+    if len(translator.members) > 1:
+        raise ConfigError(f"the calibration of {len(translator.members)} models at once is not offered; name one run")
     confidences: list[np.ndarray] = []
     correct: list[np.ndarray] = []
     with tqdm(total=len(pairs), desc="calibrating", unit="pair", disable=None, leave=False) as bar:

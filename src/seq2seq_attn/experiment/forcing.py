@@ -15,8 +15,8 @@ from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translator
 def force(translator: Translator, pairs: Sequence[SentencePair]) -> Iterator[tuple[Batch, Forced]]:
     """Run a model over sentences and their translations (teacher forcing), those of like length together.
 
-    Pairs with a side that has no token are left out, and of a sentence no more than what a model
-    reads is taken. ``Batch.indices`` say which pairs a batch holds.
+    Pairs with a blank side are left out, and of a sentence no more than what a model reads is taken.
+    ``Batch.indices`` say which pairs a batch holds.
 
     Args:
         translator: the model, put into evaluation mode.
@@ -26,7 +26,7 @@ def force(translator: Translator, pairs: Sequence[SentencePair]) -> Iterator[tup
     most = MAX_SOURCE_TOKENS - 1
     sources = [ids[:most] for ids in tokenizers.source.encode_batch([pair.source for pair in pairs])]
     targets = [ids[:most] for ids in tokenizers.target.encode_batch([pair.target for pair in pairs])]
-    wanted = [number for number in range(len(pairs)) if sources[number] and targets[number]]
+    wanted = [number for number, pair in enumerate(pairs) if pair.source.strip() and pair.target.strip()]
     wanted.sort(key=lambda number: (len(targets[number]), len(sources[number])))
     translator.model.eval()
     for begin in range(0, len(wanted), size):

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from seq2seq_attn.errors import DataError, UserError
-from seq2seq_attn.evaluation.metrics import METRICS, MetricOptions, check_metrics, score_corpus, score_sentences
+from seq2seq_attn.evaluation.metrics import METRICS, MetricOptions, check_metrics, score_corpus
 
 REFERENCES = [
     "The cat sat on the mat.",

@@ -103,7 +103,11 @@ def evaluate(
     if run is None and hypothesis is None:
         raise ConfigError("what is to be scored? name a run, or a file of translations with --hypothesis")
     sets = choose_sets(
-        run, splits=split or (), source=source, references=reference or (), translates=hypothesis is None
+        run,
+        splits=split or (),
+        source=source,
+        references=reference or (),
+        needs_sources=hypothesis is None or by_length,
     )
     if hypothesis is None and run is not None:
         keep = source is None
@@ -157,7 +161,7 @@ def compare(
         splits=split or (),
         source=source,
         references=reference or (),
-        translates=bool(runs),
+        needs_sources=bool(runs),
     )
     done = run_comparison(
         systems,

@@ -64,13 +64,14 @@ class Evaluation:
         Raises:
             ConfigError: if the sources are not known.
         """
-        if not self.judged.has_sources:
+        if self.judged.sources is None:
             raise ConfigError("scores by source length need the sources; name their file with --source")
         return score_by_length(
-            [pair.source for pair in self.pairs],
+            self.judged.sources,
             self.hypotheses,
-            [pair.target for pair in self.pairs],
+            self.judged.references,
             metrics=[name for name in self.scores if name != "comet"] or ("bleu",),
+            options=self.options,
         )
 
     def to_dict(self) -> dict[str, object]:

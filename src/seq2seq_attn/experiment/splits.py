@@ -95,7 +95,7 @@ def choose_sets(
     splits: Sequence[str] = (),
     source: Path | None = None,
     references: Sequence[Path] = (),
-    translates: bool = True,
+    needs_sources: bool = True,
 ) -> list[EvaluationSet]:
     """Read the sets that were asked for.
 
@@ -104,7 +104,7 @@ def choose_sets(
         splits: names of splits; by default all test sets, or the validation split if there are none.
         source: a file, in place of splits.
         references: its reference translations.
-        translates: whether sources are needed because something is to be translated.
+        needs_sources: whether references alone will not do, because something is to be translated.
 
     Raises:
         ConfigError: if the request is none.
@@ -114,7 +114,7 @@ def choose_sets(
     if source is not None or references:
         if splits:
             raise ConfigError("give either --split or files with --source and --reference, not both")
-        if not references or (source is None and translates):
+        if not references or (source is None and needs_sources):
             raise ConfigError(
                 "--source and --reference go together: one file of sentences, one or more of their translations"
             )

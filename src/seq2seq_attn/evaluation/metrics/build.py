@@ -28,7 +28,7 @@ class _Shown(Metric):
         counted: dict[int, tuple[Sequence[str], Any]] = self.__dict__.setdefault("counted", {})
         if references is None and id(hypotheses) in counted:
             return counted[id(hypotheses)][1]
-        name = type(self).__name__
+        name = type(self).__name__.removeprefix("_")
         with tqdm(
             total=len(hypotheses), desc=name, unit="sentence", delay=PATIENCE, disable=None, leave=False
         ) as self.bar:

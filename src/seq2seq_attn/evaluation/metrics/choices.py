@@ -106,8 +106,11 @@ def check_seed() -> None:
     """Refuse a seed that sacreBLEU could not read.
 
     Raises:
-        UserError: if the environment variable holds neither a whole number nor ``none``.
+        UserError: if the environment variable holds neither a whole number above 0 nor ``none``. (0 is no seed
+            for sacreBLEU's tests of significance, whatever their signature says.)
     """
     seed = os.environ.get(SEED_VARIABLE, "none")
-    if seed.lower() != "none" and not seed.isdecimal():
-        raise UserError(f"the environment variable {SEED_VARIABLE} is {seed!r}; set it to a whole number, or unset it")
+    if seed.lower() != "none" and not (seed.isdecimal() and int(seed)):
+        raise UserError(
+            f"the environment variable {SEED_VARIABLE} is {seed!r}; set it to a whole number above 0, or unset it"
+        )

@@ -92,10 +92,10 @@ class Comet(Metric):
         gpus = int(importlib.import_module("torch").cuda.is_available())
         return [float(rating) for rating in self.model.predict(samples, batch_size=BATCH_SENTENCES, gpus=gpus).scores]
 
-    def _compute_score_from_stats(self, stats: Sequence[float]) -> CometScore:
+    def _compute_score_from_stats(self, stats: Any) -> CometScore:
         return CometScore(float(stats[0]) / float(stats[1]))
 
-    def _aggregate_and_compute(self, stats: Sequence[Sequence[float]]) -> CometScore:
+    def _aggregate_and_compute(self, stats: Any) -> CometScore:
         return self._compute_score_from_stats([sum(column) for column in zip(*stats, strict=True)])
 
     def _preprocess_segment(self, sent: str) -> str:
@@ -123,9 +123,10 @@ def import_comet() -> ModuleType:
             "the metric 'comet' needs the package unbabel-comet: pip install unbabel-comet, or leave the metric out"
         ) from error
     if not hasattr(comet, "load_from_checkpoint"):
+        place = getattr(comet, "__file__", None)
         raise UserError(
-            f"the metric 'comet' needs the package unbabel-comet, but the module 'comet' ({comet.__file__}) is "
-            "another one; install unbabel-comet in its place"
+            f"the metric 'comet' needs the package unbabel-comet, but the module 'comet' ({place}) is another one; "
+            "install unbabel-comet in its place"
         )
     return comet
 

@@ -29,7 +29,7 @@ def plot_by_length(
 
     Args:
         series: what :func:`~seq2seq_attn.evaluation.by_length.score_by_length` gave for
-            each system, by the name for the legend; all over the same sentences.
+            each system, by the name for the legend, which one alone does not need; all over the same sentences.
         output: a ``.png`` or ``.svg`` file; an older one is replaced.
         title: a line above the picture.
         metric: which of the buckets' scores.
@@ -82,6 +82,7 @@ def _figure(series: Mapping[str, Sequence[LengthBucket]], title: str | None, met
             linestyle=("-", "--", ":")[index // len(_COLORS) % 3],
             linewidth=1.8,
             markersize=5,
+            clip_on=False,  # a marker at 0 or at 100 stays whole
         )
     axes.set_xticks(
         range(len(buckets)),
@@ -94,10 +95,11 @@ def _figure(series: Mapping[str, Sequence[LengthBucket]], title: str | None, met
     axes.margins(x=0.05)
     axes.grid(axis="y", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
-    # beside the lines, where no line can hide behind it
-    legend = axes.legend(lines, ["."] * len(lines), loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    for text, name in zip(legend.get_texts(), series, strict=True):
-        text.set_text(visible(name))  # set last: matplotlib hides an entry whose label begins with "_"
+    if len(series) > 1:
+        # beside the lines, where no line can hide behind it
+        legend = axes.legend(lines, ["."] * len(lines), loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+        for text, name in zip(legend.get_texts(), series, strict=True):
+            text.set_text(visible(name))  # set last: matplotlib hides an entry whose label begins with "_"
     if title:
         axes.set_title(title, fontsize=11, pad=12)
     return figure

@@ -64,7 +64,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = 
     """Return a table; the first cell of a row is its head.
 
     Args:
-        head: titles of the columns.
+        head: titles of the columns, or none.
         rows: text or markup, as many cells as columns.
         caption: what the table says.
         kind: its class: ``numbers`` are flush right, ``text`` is not.
@@ -75,8 +75,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = 
         for first, *rest in rows
     ]
     parts = [element("caption", caption)] if caption else []
-    parts += [element("thead", element("tr", *titles)), element("tbody", *body)]
-    scrolled = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": caption or head[0]}
+    parts += [element("thead", element("tr", *titles))] if head else []
+    parts.append(element("tbody", *body))
+    scrolled = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": caption or "table"}
     return element("div", element("table", *parts, attributes={"class": kind}), attributes=scrolled)
 
 

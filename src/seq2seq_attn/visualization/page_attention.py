@@ -15,7 +15,7 @@ LARGEST = 80
 """Tokens a side; more than that nobody can read on a page."""
 
 _CELL = 18  # pixels
-_LETTER = 6.2  # pixels that a letter of the labels takes, about
+_LETTER = 7.2  # pixels that a letter of the labels takes, in wide fonts, too
 _SHOWN = 0.01  # smaller weights could not be seen
 _TOLD = 0.1  # weights from here on say their number to a pointer that rests on them
 

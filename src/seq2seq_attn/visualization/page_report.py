@@ -151,7 +151,7 @@ def _scores(split: SplitPage) -> Markup:
             row.append("" if found is None else f"{found.low:.2f} to {found.high:.2f}")
         rows.append([*row, element("span", score.signature, attributes={"class": "signature"})])
     head = ["metric", "score", *(["95 % interval"] if has_intervals else []), "signature"]
-    parts = [table(head, rows)]
+    parts = [table(head, rows, caption="Scores of the whole test set", kind="text")]
     resamples = {score.interval.resamples for score in split.scores if score.interval}
     if resamples:
         text = f"Intervals by bootstrap resampling, {max(resamples):,} samples: other sentences of the same kind."
@@ -168,7 +168,7 @@ def _by_length(split: SplitPage) -> Markup | None:
         for bucket in split.buckets
     ]
     titles = [split.buckets[0].scores[name].name for name in names]
-    found = table(["source words", "sentences", *titles], rows)
+    found = table(["source words", "sentences", *titles], rows, caption="Sentences of like length, scored together")
     plots = (picture(svg, f"{name}; the same numbers as in the table") for name, svg in split.length_plots.items())
     return join([found, *plots])
 
@@ -176,7 +176,10 @@ def _by_length(split: SplitPage) -> Markup | None:
 def _sentences(split: SplitPage, sentences: Sequence[Sentence], *, first_open: bool = False) -> Markup | None:
     if not sentences:
         return None
-    return join([_one(split, one, is_open=first_open and not number) for number, one in enumerate(sentences)])
+    text = f"Each begins with its own {split.sentence_metric}; open it for its source, its reference"
+    text += " and where the model looked while it wrote." if any(one.weights.any() for one in sentences) else "."
+    shown = (_one(split, one, is_open=first_open and not number) for number, one in enumerate(sentences))
+    return join([element("p", text, attributes={"class": "quiet"}), *shown])
 
 
 def _one(split: SplitPage, one: Sentence, *, is_open: bool) -> Markup:
@@ -186,7 +189,7 @@ def _one(split: SplitPage, one: Sentence, *, is_open: bool) -> Markup:
         ["translation", sentence(one.hypothesis, target)],
         *(["reference", sentence(text, target)] for text in one.references),
     ]
-    parts = [table(["line", str(one.line)], rows, kind="text")]
+    parts = [table([], rows, caption=f"line {one.line}", kind="text")]
     if one.remark:
         parts.append(element("p", one.remark))
     drawn = draw_matrix(one.weights, one.source_tokens, one.tokens)
@@ -219,7 +222,7 @@ def _calibration(split: SplitPage) -> Markup | None:
         for one in found.bins
         if one.count
     ]
-    bins = details("The numbers", table(["confidence", "tokens", "mean confidence", "accuracy"], rows))
+    bins = details("The numbers", table(["confidence", "tokens", "mean confidence", "accuracy"], rows, caption="Bins"))
     parts = [text, bins]
     if split.reliability is not None:
         parts.insert(1, picture(split.reliability, "reliability diagram; its numbers are in the table below"))

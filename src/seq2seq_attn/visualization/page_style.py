@@ -23,7 +23,6 @@ caption { text-align: left; color: var(--quiet); font-size: .9rem; padding-botto
 th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { font-size: .85rem; } tbody th { font-weight: normal; }
 table.numbers td, table.numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums; }
-table.numbers td.signature { text-align: left; }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .4rem .75rem; }
 summary { cursor: pointer; overflow-wrap: anywhere; } details[open] > summary { margin-bottom: .5rem; }
 figure { margin: .75rem 0; }

@@ -15,6 +15,7 @@ from seq2seq_attn.decoding.protocol import (
     Step,
     StepModel,
 )
+from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
 from seq2seq_attn.decoding.scoring import Scoring
 
 __all__ = [
@@ -22,11 +23,14 @@ __all__ = [
     "DecodingState",
     "Demands",
     "Ensemble",
+    "ForbiddenPhrases",
     "ForcedSearch",
     "GreedySearch",
     "Hypothesis",
     "LengthLimit",
+    "NoRepeatNGram",
     "Past",
+    "RepetitionPenalty",
     "Rule",
     "Scoring",
     "Search",

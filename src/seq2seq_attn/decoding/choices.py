@@ -1,4 +1,4 @@
-"""What may come next, and which of it is best, the same on every device and in every batch."""
+"""Which tokens are the best of a row, the same on every device and in every batch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from seq2seq_attn.errors import Seq2SeqError
 
 _NEVER = float("-inf")
+_CHUNK = 128  # tokens; the best of a row are looked for in its best chunks only
 
 
 class SpecialTokens:
@@ -35,19 +36,39 @@ class SpecialTokens:
 
 
 def best_choices(
-    log_probs: Float[Tensor, "rows vocab"], count: int
+    ranks: Float[Tensor, "rows vocab"], count: int, excluded: Int[Tensor, "any_rows excluded"] | None = None
 ) -> tuple[Float[Tensor, "rows chosen"], Int[Tensor, "rows chosen"]]:
     """Return the ``count`` best of each row, or all there are: values and tokens, best first.
 
     Equal values go to the lower token, which ``topk`` does not promise: it may
     even answer differently for the same row in another batch. Half precision
     makes equal values common.
+
+    Args:
+        ranks: what tokens are chosen by.
+        count: tokens to choose.
+        excluded: tokens that come out with minus infinity, of each row or of all; a negative one stands for
+            none. They cost a few more places, which is less than a copy of all ranks without them.
     """
-    if count >= log_probs.shape[1]:
-        values, tokens = log_probs.sort(dim=1, descending=True, stable=True)
-    else:
-        values, tokens = _top(log_probs, count)
-    check_numbers(values[:, 0])
+    if excluded is None:
+        excluded = torch.empty(1, 0, dtype=torch.long, device=ranks.device)
+    # One place more than needed shows whether the last one is contested by equal values.
+    places = count + excluded.shape[1] + 1
+    if places > ranks.shape[1]:
+        check_numbers(ranks.amax(dim=1))
+        return _sorted(ranks, count, excluded)
+    found, tokens = _largest(ranks, places)
+    check_numbers(found[:, 0])
+    tokens, order = tokens.sort(dim=1)
+    banned = (tokens.unsqueeze(2) == excluded.unsqueeze(1)).any(dim=2)
+    values = found.gather(1, order).masked_fill(banned, _NEVER)
+    values, order = values.sort(dim=1, descending=True, stable=True)
+    values, tokens = values[:, :count], tokens.gather(1, order)[:, :count]
+    contested = (values[:, -1] == found[:, -1]) & (found[:, -1] > _NEVER)
+    if bool(contested.any()):
+        rows = contested.nonzero().squeeze(1)
+        theirs = excluded if len(excluded) == 1 else excluded[rows]
+        values[rows], tokens[rows] = _sorted(ranks[rows], count, theirs)
     return values, tokens
 
 
@@ -64,14 +85,30 @@ def check_numbers(best: Float[Tensor, " rows"]) -> None:
         )
 
 
-def _top(log_probs: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    # One more than asked for shows whether the last place is contested by equal values.
-    values, tokens = log_probs.topk(count + 1, dim=1)
-    contested = (values[:, -1] == values[:, -2]) & (values[:, -1] > _NEVER)
-    if bool(contested.any()):
-        rows = contested.nonzero().squeeze(1)
-        ranked, order = log_probs[rows].sort(dim=1, descending=True, stable=True)
-        values[rows], tokens[rows] = ranked[:, : count + 1], order[:, : count + 1]
-    tokens, order = tokens[:, :count].sort(dim=1)
-    values, order = values[:, :count].gather(1, order).sort(dim=1, descending=True, stable=True)
-    return values, tokens.gather(1, order)
+def _sorted(ranks: Tensor, count: int, excluded: Tensor) -> tuple[Tensor, Tensor]:
+    vocab = torch.arange(ranks.shape[1], device=ranks.device)
+    banned = (excluded.unsqueeze(2) == vocab).any(dim=1)
+    values, tokens = ranks.masked_fill(banned, _NEVER).sort(dim=1, descending=True, stable=True)
+    return values[:, :count], tokens[:, :count]
+
+
+def _largest(ranks: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return what ``topk`` does, sooner: finding the largest of a chunk is cheap, and few chunks matter.
+
+    The tokens above the last value returned are all among those returned, as with ``topk``: each is in a chunk
+    whose largest value is above it, too, and there are fewer such chunks than ``count``.
+    """
+    rows, vocab = ranks.shape
+    chunks = vocab // _CHUNK
+    if chunks < 2 * count:
+        values, tokens = ranks.topk(count, dim=1)
+        return values, tokens
+    whole = chunks * _CHUNK
+    by_chunk = ranks[:, :whole].view(rows, chunks, _CHUNK)
+    picked = by_chunk.amax(dim=2).topk(count, dim=1).indices
+    every = torch.arange(rows, device=ranks.device).unsqueeze(1)
+    pool = torch.cat([by_chunk[every, picked].flatten(1), ranks[:, whole:]], dim=1)
+    values, places = pool.topk(count, dim=1)
+    chunk = places // _CHUNK
+    tokens = picked.gather(1, chunk.clamp(max=count - 1)) * _CHUNK + places % _CHUNK
+    return values, torch.where(chunk < count, tokens, places - count * _CHUNK + whole)

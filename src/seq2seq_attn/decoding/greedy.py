@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2seq_attn.decoding.choices import SpecialTokens, check_numbers
+from seq2seq_attn.decoding.choices import SpecialTokens
 from seq2seq_attn.decoding.lengths import LengthLimit
 from seq2seq_attn.decoding.protocol import Demands, Hypothesis, Rule, StateT, StepModel
+from seq2seq_attn.decoding.ranking import Ranking
 from seq2seq_attn.decoding.trellis import Trellis
+from seq2seq_attn.errors import ConfigError
 
 
 class GreedySearch:
@@ -46,11 +48,18 @@ class GreedySearch:
         source_lengths: Int[Tensor, " batch"],
         demands: Demands | None = None,
     ) -> list[list[Hypothesis]]:
-        """Return one hypothesis per sentence; its score is its log-probability."""
+        """Return one hypothesis per sentence; its score is its log-probability.
+
+        Raises:
+            ConfigError: if a prefix does not fit, or phrases are required: finding a place for them takes a beam.
+        """
         if not len(source_lengths):
             return []
+        if demands is not None and any(demands.required):
+            raise ConfigError("greedy search cannot place phrases that must appear; use beam search, beam_size 5 say")
         with torch.inference_mode():
-            trellis, leaves = self._search(model, source, source_lengths)
+            ranking = Ranking(self.special, self.limit, self.rules, source_lengths, demands)
+            trellis, leaves = self._search(model, source, source_lengths, ranking)
         paths = trellis.paths()
         return [
             [paths.hypothesis(leaf, eos=self.special.eos, source_length=source_length)]
@@ -58,33 +67,33 @@ class GreedySearch:
         ]
 
     def _search(
-        self, model: StepModel[StateT], source: Any, source_lengths: Tensor
+        self, model: StepModel[StateT], source: Any, source_lengths: Tensor, ranking: Ranking
     ) -> tuple[Trellis, Int[Tensor, " batch"]]:
         """Run the model; return the record, and in it the newest token of every sentence."""
-        limits = self.limit(source_lengths)
         trellis = Trellis(len(source_lengths), source_lengths.device)
         leaves = trellis.roots.clone()
-        sentences = trellis.roots  # the sentence of each row that is still live
-        tokens = torch.full_like(sentences, self.special.bos)
+        rows = ranking.first(trellis.roots)
+        every = trellis.roots
+        tokens = torch.full_like(every, self.special.bos)
         state = model.start(source, source_lengths)
-        length = 0
-        while len(sentences):
-            length += 1
+        while len(every):
             log_probs, weights, state = model.step(tokens, state)
-            best, tokens = self.special.allow(log_probs).max(dim=1)  # the first of equals, as documented
-            check_numbers(best)
+            ranks = ranking.ranks(log_probs, rows)
+            best, chosen = ranking.best(ranks, rows, 1)
+            tokens, sentences = chosen.squeeze(1), rows.sentences
             nodes = trellis.grow(
                 parents=leaves[sentences],
                 tokens=tokens,
-                log_probs=best,
-                rows=torch.arange(len(sentences), device=source_lengths.device),
+                log_probs=ranks.log_probs_of(best, chosen).squeeze(1),
+                rows=every,
                 weights=weights,
             )
-            possible = best > float("-inf")
+            possible = best.squeeze(1) > float("-inf")
             leaves[sentences] = torch.where(possible, nodes, leaves[sentences])
-            live = possible & (tokens != self.special.eos) & (limits[sentences] > length)
+            live = possible & (tokens != self.special.eos) & (ranking.limits[sentences] > rows.length)
             if not bool(live.all()):
-                kept = live.nonzero().squeeze(1)
-                sentences, tokens = sentences[kept], tokens[kept]
-                state = state.select(kept) if len(kept) else state
+                every = live.nonzero().squeeze(1)
+                state = state.select(every) if len(every) else state
+            rows = ranking.follow(rows, every, tokens[every])
+            tokens, every = tokens[every], torch.arange(len(every), device=tokens.device)
         return trellis, leaves

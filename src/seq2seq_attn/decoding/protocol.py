@@ -92,6 +92,7 @@ class Past(NamedTuple):
 
     tokens: Int[Tensor, "rows length"]  # chosen so far, without the begin-of-sentence token
     sentences: Int[Tensor, " rows"]  # which sentence of the batch each row translates
+    left: Int[Tensor, " rows"] | None = None  # tokens that still fit, the next one and the end counted, where known
 
 
 @runtime_checkable
@@ -103,7 +104,10 @@ class Rule(Protocol):
     """
 
     def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past, /) -> Float[Tensor, "rows vocab"]:
-        """Return what search ranks by, minus infinity for what must not come next; the argument stays as it is."""
+        """Return what search ranks by, minus infinity for what must not come next; the argument stays as it is.
+
+        No rank may be above 0: beam search stops as soon as nothing at most 0 that is still to come can help.
+        """
         ...
 
 
@@ -114,10 +118,16 @@ class Demands:
     Attributes:
         prefixes: target ids that each translation begins with.
         required: for each sentence the phrases, as target ids, that must appear in its translation.
+        numbers: what to call the sentences in an error; from 1 on in the order of the batch if not given.
     """
 
     prefixes: Sequence[Sequence[int]] = ()
     required: Sequence[Sequence[Sequence[int]]] = ()
+    numbers: Sequence[int] = ()
+
+    def number(self, row: int) -> int:
+        """Return what sentence ``row`` of the batch is called."""
+        return self.numbers[row] if self.numbers else row + 1
 
 
 @runtime_checkable

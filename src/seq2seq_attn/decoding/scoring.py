@@ -10,11 +10,13 @@ from torch import Tensor
 
 from seq2seq_attn.errors import ConfigError, did_you_mean
 
+_UNSEEN = 1e-6
+
 NORMALIZATIONS = ("average", "none", "gnmt", "reward")
 
 
 class Scoring:
-    """How the length of a hypothesis enters its score.
+    """How length and coverage enter the score of a hypothesis.
 
     ==============  =========================================================================================
     normalization   score of a hypothesis of ``length`` tokens, the end-of-sentence token counted
@@ -25,10 +27,15 @@ class Scoring:
     ``reward``      ``log_prob + length_penalty * length``: a word reward, He et al. (2016), section 3.3
     ==============  =========================================================================================
 
+    To this the coverage penalty is added, ``coverage_penalty * sum_j log(min(sum_t p_tj, 1))`` over the positions j
+    of the source, where ``p_tj`` is the attention on j while token t was predicted; Wu et al. (2016), equation 14,
+    https://arxiv.org/abs/1609.08144. As there, only hypotheses that are complete pay it. Departing from them, a
+    position that got less than a millionth counts as a millionth: some mechanisms give none at all.
+
     Args:
         normalization: one of these.
         length_penalty: at least 0; unused with ``none``.
-        coverage_penalty: beta of Wu et al. (2016), equation 14.
+        coverage_penalty: beta of the equation; at 0 attention is not even added up.
     """
 
     def __init__(
@@ -59,6 +66,14 @@ class Scoring:
         return LengthScores(divisors, rewards)
 
 
+def log_coverage(
+    attended: Float[Tensor, "rows source_len"], source_lengths: Int[Tensor, " rows"]
+) -> Float[Tensor, " rows"]:
+    """Return the sum of equation 14 over the source positions of each row's own sentence; 0 if all are covered."""
+    own = torch.arange(attended.shape[1], device=attended.device) < source_lengths.unsqueeze(1)
+    return attended.clamp(_UNSEEN, 1).log().masked_fill(~own, 0).sum(dim=1)
+
+
 class LengthScores:
     """The scores of log-probabilities by length, from two tables.
 
@@ -81,6 +96,7 @@ class LengthScores:
         """Return a score that no continuation exceeds, whatever the model says.
 
         Tokens to come add at most 0 to a log-probability, which is itself at most 0; the divisor and the reward
-        grow with the length: the best that can happen is certainty in every token until the limit.
+        never fall with the length: the best that can happen is certainty in every token until the limit. The
+        coverage penalty is at most 0, too, and 0 once all is covered, which no unfinished hypothesis rules out.
         """
         return log_probs / self._divisors[limits] + self._rewards[limits]

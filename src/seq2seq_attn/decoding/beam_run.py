@@ -1,0 +1,197 @@
+"""One beam search over one batch, step by step."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seq2seq_attn.decoding.pool import Candidates, Live, Outcome, Pool
+from seq2seq_attn.decoding.protocol import StateT, StepModel
+from seq2seq_attn.decoding.ranking import Ranking, Ranks
+from seq2seq_attn.decoding.required import Offers, RequiredPhrases
+from seq2seq_attn.decoding.scoring import Scoring, log_coverage
+from seq2seq_attn.decoding.selection import by_bank, by_group, by_total
+from seq2seq_attn.decoding.trellis import Trellis
+
+_NEVER = float("-inf")
+
+
+class Settings(NamedTuple):
+    """What one beam search has in common with all others of its kind."""
+
+    beam: int  # places of one group, which is a beam of its own
+    groups: int
+    diversity: float
+    n_best: int
+    bos: int
+    eos: int
+    scoring: Scoring
+
+
+class BeamRun:
+    """Beam search over one batch.
+
+    Every group of a sentence is a beam, with places and pools of its own: ``beams`` is sentences times groups.
+
+    Args:
+        settings: of the search.
+        ranking: rules, lengths and given beginnings of this batch.
+        required: its phrases that must appear; None if there are none.
+        source_lengths: tokens of each source sentence.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ranking: Ranking,
+        required: RequiredPhrases | None,
+        source_lengths: Int[Tensor, " batch"],
+    ) -> None:
+        self.settings = settings
+        self.ranking = ranking
+        self.required = required
+        self.source_lengths = source_lengths
+        self.beams = len(source_lengths) * settings.groups
+        self.limits = ranking.limits.repeat_interleave(settings.groups)
+        self.shortest_limit = int(self.limits.min())
+        self.scores = settings.scoring.upto(int(self.limits.max()), source_lengths.device)
+
+    def search(self, model: StepModel[StateT], source: Any) -> Outcome:
+        """Run the model until no sentence has anything better to come."""
+        trellis = Trellis(len(self.source_lengths), self.source_lengths.device)
+        live = self._first(trellis.roots)
+        finished = unfinished = Pool.empty(self.beams, self.settings.beam, self.source_lengths.device)
+        state = model.start(source, self.source_lengths)
+        if self.settings.groups > 1:
+            state = state.select(live.nodes)
+        while len(live.places):
+            length = live.rows.length
+            log_probs, weights, state = model.step(live.tokens, state)
+            live = self._look(live, weights)
+            candidates = self._extend(live, self.ranking.ranks(log_probs, live.rows))
+            parents = candidates.rows.flatten()
+            nodes = trellis.grow(
+                parents=live.nodes[parents],
+                tokens=candidates.tokens.flatten(),
+                log_probs=candidates.log_probs.flatten(),
+                rows=parents,
+                weights=weights,
+            ).view_as(candidates.rows)
+            scores = self.scores.score(candidates.totals, length)
+            kept = self._kept(candidates, scores, finished)
+            ended = kept & (candidates.tokens == self.settings.eos)
+            going = kept & ~ended
+            final = scores if live.attended is None else scores + self._coverage(live)[candidates.rows]
+            finished = finished.add(ended, final, nodes)
+
+            stuck = ~kept.any(dim=1) & (finished.scores[:, 0] == _NEVER)
+            unfinished = self._add_dead_ends(unfinished, stuck, live)
+            best_live = candidates.totals.masked_fill(~going, _NEVER).amax(dim=1)
+            settled = finished.scores[:, self.settings.n_best - 1] >= self.scores.best_possible(best_live, self.limits)
+            if length >= self.shortest_limit:
+                at_limit = self.limits <= length
+                unfinished = unfinished.add(going & at_limit.unsqueeze(1), final, nodes)
+                settled = settled | at_limit
+            places = (going & ~settled.unsqueeze(1)).flatten().nonzero().squeeze(1)
+            if len(places):
+                state = state.select(parents[places])
+            live = self._follow(live, candidates, nodes, places)
+        return Outcome(trellis, finished, unfinished)
+
+    def _first(self, roots: Int[Tensor, " batch"]) -> Live:
+        """Return the one empty hypothesis of each beam, in its first place."""
+        nodes = roots.repeat_interleave(self.settings.groups)
+        return Live(
+            places=torch.arange(self.beams, device=roots.device) * self.settings.beam,
+            totals=torch.zeros(self.beams, dtype=torch.float64, device=roots.device),
+            nodes=nodes,
+            tokens=torch.full_like(nodes, self.settings.bos),
+            rows=self.ranking.first(nodes),
+            progress=None if self.required is None else self.required.first(nodes),
+        )
+
+    def _look(self, live: Live, weights: Float[Tensor, "rows source_len"]) -> Live:
+        """Add up attention, if anybody asks for it."""
+        if not self.settings.scoring.coverage_penalty:
+            return live
+        seen = weights.double() if live.attended is None else live.attended + weights
+        return live._replace(attended=seen)
+
+    def _coverage(self, live: Live) -> Float[Tensor, " rows"]:
+        assert live.attended is not None
+        covered = log_coverage(live.attended, self.source_lengths[live.rows.sentences])
+        return covered * self.settings.scoring.coverage_penalty
+
+    def _extend(self, live: Live, ranks: Ranks) -> Candidates:
+        """Return the continuations of live hypotheses that stay in their beams."""
+        # What is not among the best of its own row is not among the best of its beam. With groups, tokens of
+        # earlier ones may fall behind: then it is not among the best of its row and as many as those.
+        values, tokens = self.ranking.best(ranks, live.rows, self.settings.beam * self.settings.groups)
+        offers = Offers(values, tokens, ranks.log_probs_of(values, tokens))
+        if self.required is not None and live.progress is not None:
+            offers = self.required.offer(ranks, live.rows, live.progress, offers, self.ranking.given(live.rows))
+        choices = offers.tokens.shape[1]
+        totals = self._by_place(live, live.totals.unsqueeze(1) + offers.values, _NEVER)
+        if offers.banks is not None and self.required is not None:
+            banks = self._by_place(live, offers.banks, 0)
+            order = by_bank(totals, banks, self.settings.beam, self.required.longest_total)
+        elif self.settings.groups > 1:
+            spread = self._by_place(live, offers.tokens, -1)
+            order = by_group(totals, spread, self.settings.beam, self.settings.groups, self.settings.diversity)
+        else:
+            order = by_total(totals, self.settings.beam)
+        numbers = torch.arange(len(live.places), device=order.device)
+        rows = self._by_place(live, numbers.unsqueeze(1), 0).gather(1, order // choices)
+        choice = order % choices
+        return Candidates(totals.gather(1, order), rows, offers.tokens[rows, choice], offers.log_probs[rows, choice])
+
+    def _by_place(self, live: Live, of_rows: Tensor, elsewhere: float) -> Tensor:
+        """Return what rows have, (rows, each), as what places have, (beams, places in a beam times each)."""
+        spread = of_rows.new_full((self.beams * self.settings.beam, of_rows.shape[1]), elsewhere)
+        spread[live.places] = of_rows
+        return spread.view(self.beams, -1)
+
+    def _kept(
+        self, candidates: Candidates, scores: Float[Tensor, "beams beam"], finished: Pool
+    ) -> Bool[Tensor, "beams beam"]:
+        """Say which candidates are among the best of all: themselves and what has finished before."""
+        ahead = torch.arange(self.settings.beam, device=scores.device)
+        ahead = ahead + (finished.scores.unsqueeze(1) >= scores.unsqueeze(2)).sum(dim=2)
+        return (ahead < self.settings.beam) & (candidates.totals > _NEVER)
+
+    def _add_dead_ends(self, unfinished: Pool, stuck: Bool[Tensor, " beams"], live: Live) -> Pool:
+        """Keep what could not be continued, in beams that have nothing else to show."""
+        if not bool(stuck.any()):
+            return unfinished
+        scores = self.scores.score(live.totals, live.rows.length - 1)
+        if live.attended is not None:
+            scores = scores + self._coverage(live)
+        dead = stuck[live.places // self.settings.beam].unsqueeze(1)
+        return unfinished.add(
+            self._by_place(live, dead, 0),
+            self._by_place(live, scores.unsqueeze(1), 0),
+            self._by_place(live, live.nodes.unsqueeze(1), 0),
+        )
+
+    def _follow(
+        self, live: Live, candidates: Candidates, nodes: Int[Tensor, "beams beam"], places: Int[Tensor, " kept"]
+    ) -> Live:
+        """Return the hypotheses in ``places``, which are extended next."""
+        rows, tokens = candidates.rows.flatten()[places], candidates.tokens.flatten()[places]
+        progress = live.progress
+        if progress is not None and self.required is not None:
+            sentences = live.rows.sentences[rows]
+            after = self.required.follow(progress.select(rows), sentences, tokens.unsqueeze(1))
+            progress = type(after)(*(part.squeeze(1) for part in after))
+        return Live(
+            places=places,
+            totals=candidates.totals.flatten()[places],
+            nodes=nodes.flatten()[places],
+            tokens=tokens,
+            rows=self.ranking.follow(live.rows, rows, tokens),
+            attended=None if live.attended is None else live.attended[rows],
+            progress=progress,
+        )

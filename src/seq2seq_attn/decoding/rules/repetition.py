@@ -1,0 +1,65 @@
+"""Against saying the same thing again."""
+
+from __future__ import annotations
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2seq_attn.decoding.protocol import Past
+from seq2seq_attn.errors import ConfigError
+
+_NEVER = float("-inf")
+
+
+class NoRepeatNGram:
+    """No ``size`` tokens in a row are written twice; Paulus, Xiong and Socher (2018), section 2.5.
+
+    https://arxiv.org/abs/1705.04304. They forbid trigrams. The end of a sentence is never forbidden.
+
+    Args:
+        size: tokens of an n-gram; at 1 no token comes twice.
+    """
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise ConfigError(f"no_repeat_ngram is {size}, but an n-gram has at least 1 token; 0 tokens means no rule")
+        self.size = size
+
+    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past) -> Float[Tensor, "rows vocab"]:
+        """Give no chance to a token that would complete an n-gram of the past."""
+        if past.tokens.shape[1] < self.size:
+            return log_probs
+        written = past.tokens.unfold(1, self.size, 1)  # rows, places, size
+        newest = past.tokens[:, past.tokens.shape[1] - self.size + 1 :]
+        again = (written[:, :, :-1] == newest.unsqueeze(1)).all(dim=2)
+        rows, places = again.nonzero().unbind(1)
+        if not len(rows):
+            return log_probs
+        ranks = log_probs.clone()
+        ranks[rows, written[rows, places, -1]] = _NEVER
+        return ranks
+
+
+class RepetitionPenalty:
+    """Tokens that were written before are less likely to come again; Keskar et al. (2019), section 4.1.
+
+    https://arxiv.org/abs/1909.05858. They divide the logits of such tokens by a factor, about 1.2, which makes a
+    negative logit more likely. Here the factor multiplies log-probabilities, none of which is positive, and the
+    rest is not normalized again: a hypothesis gains nothing from what it could have repeated.
+
+    Args:
+        factor: at least 1; 1 changes nothing.
+    """
+
+    def __init__(self, factor: float) -> None:
+        if not (math.isfinite(factor) and factor >= 1):
+            raise ConfigError(f"repetition_penalty is {factor}, but it must be a finite number of at least 1")
+        self.factor = factor
+
+    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past) -> Float[Tensor, "rows vocab"]:
+        """Multiply the log-probabilities of the tokens of the past by the factor."""
+        if self.factor == 1 or not past.tokens.shape[1]:
+            return log_probs
+        return log_probs.scatter(1, past.tokens, log_probs.gather(1, past.tokens) * self.factor)

@@ -18,6 +18,7 @@ import typer
 
 from seq2seq_attn import __version__
 from seq2seq_attn.cli import aligning, doctoring, evaluating, listing, showing, training, translating
+from seq2seq_attn.cli.panels import GroupedCommand
 from seq2seq_attn.errors import Seq2SeqError
 
 app = typer.Typer(
@@ -48,7 +49,7 @@ def _verb(function: Callable[P, None]) -> None:
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
 
-    app.command()(run)
+    app.command(cls=GroupedCommand)(run)
 
 
 _verb(training.train)
@@ -56,6 +57,7 @@ _verb(training.prepare)
 _verb(evaluating.evaluate)
 _verb(evaluating.compare)
 _verb(translating.translate)
+_verb(translating.score)
 _verb(aligning.align)
 _verb(showing.attend)
 _verb(showing.info)

@@ -2,82 +2,114 @@
 
 from __future__ import annotations
 
-import queue
+import json
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
 from seq2seq_attn.alignment import pharaoh
-from seq2seq_attn.data.corpus import read_lines, read_stream
+from seq2seq_attn.config.schema import DecodingConfig
+from seq2seq_attn.experiment.reading import as_they_come, read_source, with_constraints
 from seq2seq_attn.files import check_output, file_atomic
-from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translation, Translator
+from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Constraint, Translation, Translator
 
 BATCHES = 16  # of sentences that are read ahead, so that those of like length can be put together
 
 
-def translate_stream(
-    translator: Translator,
-    *,
-    source: Path | None,
-    output: Path | None,
-    alignments: Path | None,
-    beam_size: int | None,
-    n_best: int,
-    with_scores: bool,
-) -> None:
-    """Translate the lines of ``source`` or standard input to ``output`` or standard output.
+@dataclass(frozen=True)
+class Streaming:
+    """Where lines come from, where translations go, and what is written of them.
+
+    Attributes:
+        source: a file; None is standard input.
+        output: a file; None is standard output.
+        alignments: a file for word alignments, one line per translation.
+        n_best: translations of each sentence.
+        scores: put the score and a tab before each.
+        as_json: write an object per sentence instead, with all that is known of its translations.
+        common: what all translations must have.
+        constraints: a file that says for each line what its translation must have.
+    """
+
+    source: Path | None = None
+    output: Path | None = None
+    alignments: Path | None = None
+    n_best: int = 1
+    scores: bool = False
+    as_json: bool = False
+    common: Constraint = field(default_factory=Constraint)
+    constraints: Path | None = None
+
+
+def translate_stream(translator: Translator, decoding: DecodingConfig, streaming: Streaming) -> None:
+    """Translate line by line.
 
     A file appears under its name when it is complete. What is on standard output is flushed
     as it becomes ready: a program that writes one line and waits gets its answer.
 
     Raises:
-        DataError: if a line is not UTF-8, or the file is missing.
+        DataError: if a line is not UTF-8, a file is missing, or constraints are wrong.
+        UserError: if a constraint cannot be met.
         ConfigError: if the search cannot be made as asked for.
     """
-    translator.translate([], beam_size=beam_size)  # wrong numbers are refused before anything is read
-    most = translator.decoding.batch_sentences * BATCHES
-    lines = read_stream(_standard_input(), "standard input") if source is None else read_lines(source)
-    for path in (output, alignments):
+    count = streaming.n_best
+    # what is wrong with the request is said before anything is read
+    translator.n_best([""], count=count, decoding=decoding, constraints=[streaming.common])
+    translator.stepper(decoding.precision)
+    for path in (streaming.output, streaming.alignments):
         if path is not None:
             check_output(path)
     with ExitStack() as stack:
-        to = sys.stdout if output is None else stack.enter_context(file_atomic(output))
-        links = None if alignments is None else stack.enter_context(file_atomic(alignments))
+        to = sys.stdout if streaming.output is None else stack.enter_context(file_atomic(streaming.output))
+        links = None if streaming.alignments is None else stack.enter_context(file_atomic(streaming.alignments))
         bar = stack.enter_context(tqdm(desc="translating", unit="sentence", disable=None, leave=False))
         number = 0
-        for texts in _as_they_come(lines, most):
-            found = translator.n_best(texts, count=n_best, beam_size=beam_size)
-            for candidates in found:
+        for pairs in as_they_come(_read(streaming), decoding.batch_sentences * BATCHES):
+            texts, constraints = [text for text, _ in pairs], [constraint for _, constraint in pairs]
+            for candidates in translator.n_best(texts, count=count, decoding=decoding, constraints=constraints):
                 number += 1
                 _warn(candidates[0], number)
-                to.writelines(_line(candidate, with_scores) for candidate in candidates)
+                to.writelines(_lines(candidates, streaming))
                 if links is not None:
-                    links.writelines(pharaoh(candidate.alignment) + "\n" for candidate in candidates)
+                    links.writelines(_filled((pharaoh(found.alignment) for found in candidates), count))
             to.flush()
             bar.update(len(texts))
 
 
-def _standard_input() -> IO[bytes]:
-    """Open standard input once more.
-
-    A thread waits for its lines, perhaps still when the program ends; then Python takes the lock
-    of its own stream, and would abort if the thread held it.
-    """
-    try:
-        return open(sys.stdin.fileno(), "rb", closefd=False)
-    except (OSError, ValueError):  # not a file: a program has put something else there
-        return sys.stdin.buffer
+def _read(streaming: Streaming) -> Iterable[tuple[str, Constraint]]:
+    lines = read_source(streaming.source)
+    if streaming.constraints is None:
+        return zip(lines, repeat(streaming.common))
+    name = "standard input" if streaming.source is None else str(streaming.source)
+    return with_constraints(lines, name, streaming.constraints, streaming.common)
 
 
-def _line(found: Translation, with_scores: bool) -> str:
+def _lines(candidates: Sequence[Translation], streaming: Streaming) -> Iterator[str]:
+    """Write what was found for one sentence."""
+    if streaming.as_json:
+        best = candidates[0]
+        several = {"source": best.source, "translations": [found.to_dict() for found in candidates]}
+        yield json.dumps(best.to_dict() if streaming.n_best == 1 else several, ensure_ascii=False) + "\n"
+        return
     # a translation that spells a line end would break the order of all lines behind it
-    text = " ".join(found.text.splitlines())
-    return f"{found.score:.4f}\t{text}\n" if with_scores else f"{text}\n"
+    texts = (" ".join(found.text.splitlines()) for found in candidates)
+    if streaming.scores:
+        scored = (f"{found.score:.4f}\t{text}" for found, text in zip(candidates, texts, strict=True))
+        yield from _filled(scored, streaming.n_best)
+    else:
+        yield from _filled(texts, streaming.n_best)
+
+
+def _filled(lines: Iterable[str], count: int) -> Iterator[str]:
+    """End lines, and add empty ones where a sentence has fewer translations: so that lines can be counted."""
+    found = list(lines)
+    yield from (f"{line}\n" for line in found)
+    yield from repeat("\n", count - len(found))
 
 
 def _warn(found: Translation, number: int) -> None:
@@ -86,33 +118,3 @@ def _warn(found: Translation, number: int) -> None:
             f"line {number}: only the first {MAX_SOURCE_TOKENS - 1} tokens were translated; split the line",
             file=sys.stderr,
         )
-
-
-def _as_they_come(lines: Iterable[str], most: int) -> Iterator[Sequence[str]]:
-    """Group what can be read without waiting, ``most`` lines at a time."""
-    ready: queue.Queue[str | BaseException | None] = queue.Queue(maxsize=most)
-
-    def read() -> None:
-        try:
-            for line in lines:
-                ready.put(line)
-            ready.put(None)
-        except BaseException as error:  # raised again where the lines are used
-            ready.put(error)
-
-    threading.Thread(target=read, name="lines", daemon=True).start()
-    ended = False
-    while not ended:
-        items = [ready.get()]
-        while len(items) < most:
-            try:
-                items.append(ready.get_nowait())
-            except queue.Empty:
-                break
-        texts = [item for item in items if isinstance(item, str)]
-        if texts:
-            yield texts
-        last = items[-1]
-        if isinstance(last, BaseException):
-            raise last
-        ended = last is None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from seq2seq_attn.data.corpus import read_lines
 from seq2seq_attn.data.tokenizers import UNK, Tokenizer
 from seq2seq_attn.decoding import Demands
+from seq2seq_attn.decoding.rules import ForbiddenPhrases
 from seq2seq_attn.errors import DataError, UserError, did_you_mean
 
 KEYS = ("prefix", "require")
@@ -51,6 +52,15 @@ class EncodedConstraint(NamedTuple):
                 f"{self.place}: needs {needed} tokens with the end of the sentence, but its translation may have "
                 f"{most} at most; ask for less, or raise decoding.max_length_ratio or decoding.max_length"
             )
+
+    def check_allowed(self, rule: ForbiddenPhrases) -> None:
+        """Raise if it asks for what is forbidden.
+
+        Raises:
+            ConfigError: which phrase that is.
+        """
+        for tokens in (self.prefix, *self.required):
+            rule.check(tokens, self.place)
 
 
 def encode_constraint(constraint: Constraint, tokenizer: Tokenizer) -> EncodedConstraint:

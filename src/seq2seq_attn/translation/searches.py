@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -14,6 +15,8 @@ from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
 from seq2seq_attn.data.tokenizers.base import is_word_character
 from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, LengthLimit, Scoring, Search
 from seq2seq_attn.decoding.protocol import Rule
+from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
+from seq2seq_attn.decoding.sampling import SamplingSearch
 from seq2seq_attn.errors import ConfigError
 
 # Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
@@ -31,6 +34,7 @@ class TargetTokens:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
+        self._rule: tuple[tuple[str, ...], ForbiddenPhrases] | None = None
 
     @cached_property
     def surfaces(self) -> list[str]:
@@ -42,8 +46,27 @@ class TargetTokens:
         """Which tokens do not go on with a word: they begin with a space, a sign, or in a script without spaces."""
         return torch.tensor([not _goes_on(surface) for surface in self.surfaces])
 
+    def end_in_a_word(self, ids: Sequence[int]) -> bool:
+        """Tell whether a letter or digit is the last that these tokens write, in a script with spaces."""
+        text = "".join(self.surfaces[number] for number in ids)
+        return text != "" and _goes_on(text[-1])
 
-def build_search(decoding: DecodingConfig, tokens: TargetTokens, *, count: int, demanding: bool = False) -> Search:
+    def without(self, phrases: tuple[str, ...]) -> ForbiddenPhrases:
+        """Return the rule that forbids phrases: the one of the call before, if they are the same."""
+        if self._rule is None or self._rule[0] != phrases:
+            spelled = [self.tokenizer.spell(phrase) for phrase in phrases]
+            self._rule = phrases, ForbiddenPhrases(spelled, self.surfaces, EOS)
+        return self._rule[1]
+
+
+def build_search(
+    decoding: DecodingConfig,
+    tokens: TargetTokens,
+    *,
+    count: int,
+    demanding: bool = False,
+    more_rules: Sequence[Rule] = (),
+) -> Search:
     """Return the search that gives ``count`` translations of every sentence, or the candidates to choose them from.
 
     Args:
@@ -51,11 +74,12 @@ def build_search(decoding: DecodingConfig, tokens: TargetTokens, *, count: int, 
         tokens: of the target.
         count: translations wanted.
         demanding: whether phrases must appear, for which greedy search is too simple.
+        more_rules: beside those of the configuration.
 
     Raises:
         ConfigError: if the search cannot give so many, or cannot be made.
     """
-    limit, rules = length_limit(decoding), _rules(decoding, tokens)
+    limit, rules = length_limit(decoding), [*_rules(decoding, tokens), *more_rules]
     # where unknown words are replaced, the model has to say where they are
     forbidden = (PAD,) if decoding.replace_unknown else (PAD, UNK)
     risk = decoding.minimum_risk
@@ -68,8 +92,11 @@ def build_search(decoding: DecodingConfig, tokens: TargetTokens, *, count: int, 
     if sampling is None and risk is not None and risk.of == "samples":
         sampling = SamplingConfig()
     if sampling is not None:
-        from seq2seq_attn.decoding import SamplingSearch
-
+        if demanding:
+            raise ConfigError(
+                "sampling cannot promise that a phrase appears; use beam search (minimum_risk with of: n-best, too) for "
+                "phrases that must"
+            )
         return SamplingSearch(
             bos=BOS,
             eos=EOS,
@@ -127,17 +154,12 @@ def length_limit(decoding: DecodingConfig) -> LengthLimit:
 
 def _rules(decoding: DecodingConfig, tokens: TargetTokens) -> list[Rule]:
     rules: list[Rule] = []
-    if not (decoding.no_repeat_ngram or decoding.forbidden or decoding.repetition_penalty != 1):
-        return rules
-    from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
-
     if decoding.no_repeat_ngram:
         rules.append(NoRepeatNGram(decoding.no_repeat_ngram))
     if decoding.repetition_penalty != 1:
         rules.append(RepetitionPenalty(decoding.repetition_penalty))
     if decoding.forbidden:
-        phrases = [tokens.tokenizer.spell(phrase) for phrase in decoding.forbidden]
-        rules.append(ForbiddenPhrases(phrases, tokens.surfaces, EOS))
+        rules.append(tokens.without(decoding.forbidden))
     return rules
 
 

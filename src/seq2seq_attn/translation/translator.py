@@ -11,7 +11,7 @@ import torch
 
 from seq2seq_attn.config import change_decoding
 from seq2seq_attn.config.schema import DecodingConfig
-from seq2seq_attn.data.tokenizers import Tokenizers
+from seq2seq_attn.data.tokenizers import EOS, Tokenizers
 from seq2seq_attn.decoding import BeamSearch, Ensemble, Hypothesis, Search, StepModel
 from seq2seq_attn.errors import ConfigError, UserError
 from seq2seq_attn.models.base import Seq2Seq
@@ -25,6 +25,7 @@ from seq2seq_attn.translation.searches import TargetTokens, build_scoring, build
 from seq2seq_attn.translation.sources import Sentence, SourceBatch, Sources
 from seq2seq_attn.translation.translation import TokenMap, Translation, blank
 from seq2seq_attn.translation.unknown_words import UnknownWords, read_lexicon
+from seq2seq_attn.translation.word_ends import WordEnds
 
 
 class Plan(NamedTuple):
@@ -143,14 +144,14 @@ class Translator:
     ) -> list[list[Translation]]:
         """Return the ``count`` best translations of each sentence, best first; see :meth:`translate`.
 
-        They are different, and may be fewer where a sentence has no more. Samples are as many as asked for, in the
-        order in which they were drawn.
+        They are different, and may be fewer where a sentence has no more. Samples are as many as asked for, equal
+        ones included.
         """
         changes = {"beam_size": beam_size, "length_penalty": length_penalty, "batch_sentences": batch_sentences}
         asked = change_decoding(
             decoding or self.decoding, {key: value for key, value in changes.items() if value is not None}
         )
-        encoded = self._encode(constraints, len(texts))
+        encoded = self._encode(constraints, len(texts), asked)
         plan = self._planned(asked, count, any(constraint.required for constraint in encoded))
         sources = Sources(texts, self.members, self.device)
         found: list[list[Translation]] = [[blank(text)] * count for text in texts]
@@ -246,7 +247,9 @@ class Translator:
         self._plan = Plan(decoding, count, demanding, search, Results(self.tokenizers, unknown_words))
         return self._plan
 
-    def _encode(self, constraints: Sequence[Constraint] | None, count: int) -> list[EncodedConstraint]:
+    def _encode(
+        self, constraints: Sequence[Constraint] | None, count: int, decoding: DecodingConfig
+    ) -> list[EncodedConstraint]:
         if constraints is None:
             return []
         if len(constraints) != count:
@@ -255,7 +258,9 @@ class Translator:
         for constraint in constraints:
             if constraint not in encoded:
                 encoded[constraint] = encode_constraint(constraint, self.tokenizers.target)
-        return [encoded[constraint] for constraint in constraints]
+                if decoding.forbidden:
+                    encoded[constraint].check_allowed(self._target_tokens.without(decoding.forbidden))
+        return [encoded[constraint]._replace(place=constraint.place) for constraint in constraints]
 
     def _search(
         self, plan: Plan, batch: SourceBatch, constraints: Sequence[EncodedConstraint]
@@ -263,8 +268,13 @@ class Translator:
         most = length_limit(plan.decoding)(batch.lengths).tolist()
         for constraint, limit in zip(constraints, most, strict=False):
             constraint.check_length(limit)
+        search, tokens = plan.search, self._target_tokens
+        ends = [constraint.prefix if tokens.end_in_a_word(constraint.prefix) else () for constraint in constraints]
+        if any(ends):
+            rule = WordEnds(ends, tokens.word_starts, EOS)
+            search = build_search(plan.decoding, tokens, count=plan.wanted, demanding=plan.demanding, more_rules=[rule])
         model = self.stepper(plan.decoding.precision)
-        return plan.search(model, batch.source, batch.lengths, demands_of(constraints))
+        return search(model, batch.source, batch.lengths, demands_of(constraints))
 
 
 def _choose(plan: Plan, sentence: Sentence, candidates: Sequence[Hypothesis]) -> list[Translation]:
@@ -274,5 +284,8 @@ def _choose(plan: Plan, sentence: Sentence, candidates: Sequence[Hypothesis]) ->
     if risk is not None:
         chosen = least_risk(candidates, texts, risk, count=plan.wanted)
     else:
-        chosen = [(place, plan.score(found)) for place, found in enumerate(candidates)]
+        scores = [plan.score(found) for found in candidates]
+        # finished ones first; beam search has them in this order already
+        order = sorted(range(len(scores)), key=lambda place: (not candidates[place].finished, -scores[place]))
+        chosen = [(place, scores[place]) for place in order]
     return [results.translation(sentence, candidates[place], score=score, text=texts[place]) for place, score in chosen]

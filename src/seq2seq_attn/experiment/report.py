@@ -126,7 +126,7 @@ def write_report(folder: Path, evaluations: Sequence[Evaluation], subject: Repor
     parts = [_Part.of(one, (subject.calibrations or {}).get(one.split)) for one in evaluations]
     pages = [part.write(folder, subject.languages) for part in parts]
     write_atomic(folder / PAGE, report_page(subject.title, subject.facts, pages))
-    written = sorted(name for name in _names(splits, metrics) if (folder / name).exists())
+    written = sorted({PAGE, SCORES, *(name for part in parts for name in part.files())})
     for stale in set(before) - set(written):
         (folder / stale).unlink(missing_ok=True)
     record |= {"files": written, "title": subject.title, "facts": dict(subject.facts)}
@@ -183,6 +183,12 @@ class _Part:
             mean_diagnostics(map(diagnose, attended)) if attended else None,
             calibration,
         )
+
+    def files(self) -> list[str]:
+        """Name the files that :meth:`write` writes."""
+        split = self.evaluation.split
+        plots = [f"{split}-by-length-{name}.svg" for name in (self.buckets[0].scores if self.buckets else ())]
+        return [f"{split}.hyp", *plots, *([] if self.calibration is None else [f"{split}-reliability.svg"])]
 
     def to_dict(self) -> dict[str, object]:
         """Return all scores as plain values, ready for JSON."""
@@ -273,7 +279,7 @@ class _Part:
             remarks.append("The source was longer than a model reads; the rest was left out.")
         return Sentence(
             line=number + 1,
-            source=evaluation.pairs[number].source,
+            source=evaluation.pairs[number].source if evaluation.judged.has_sources else None,
             hypothesis=evaluation.hypotheses[number],
             references=[references[number] for references in evaluation.judged.references],
             score=self.sentence_scores[number],

@@ -43,7 +43,7 @@ class Sentence:
 
     Attributes:
         line: its number, counted from 1.
-        source: the sentence.
+        source: the sentence; None where it is not known.
         hypothesis: what the model wrote.
         references: what people wrote.
         score: of this sentence alone.
@@ -54,7 +54,7 @@ class Sentence:
     """
 
     line: int
-    source: str
+    source: str | None
     hypothesis: str
     references: Sequence[str]
     score: float
@@ -185,7 +185,7 @@ def _sentences(split: SplitPage, sentences: Sequence[Sentence], *, first_open: b
 def _one(split: SplitPage, one: Sentence, *, is_open: bool) -> Markup:
     source, target = split.languages
     rows = [
-        ["source", sentence(one.source, source)],
+        *([] if one.source is None else [["source", sentence(one.source, source)]]),
         ["translation", sentence(one.hypothesis, target)],
         *(["reference", sentence(text, target)] for text in one.references),
     ]

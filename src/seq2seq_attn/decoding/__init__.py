@@ -16,6 +16,7 @@ from seq2seq_attn.decoding.protocol import (
     StepModel,
 )
 from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
+from seq2seq_attn.decoding.sampling import SamplingSearch
 from seq2seq_attn.decoding.scoring import Scoring
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Past",
     "RepetitionPenalty",
     "Rule",
+    "SamplingSearch",
     "Scoring",
     "Search",
     "Step",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_server import Commands
 from html_checks import check_page
-from tiny import trained_run
+from tiny import copy_run, trained_run
 
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.corpus import SentencePair
@@ -25,6 +26,11 @@ pytest.importorskip("matplotlib")
 INJECTED = '<script>alert("source")</script> </td> & one'
 METRICS = ("bleu", "chrf")
 OPTIONS = MetricOptions(resamples=11)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return copy_run(trained_run(), tmp_path / "run")
 
 
 def translation_of(source: str, text: str, *, attends: bool = True, finished: bool = True) -> Translation:
@@ -229,10 +235,32 @@ def test_a_report_that_broke_off_can_be_written_again(tmp_path: Path, monkeypatc
 def test_the_report_of_a_run(tmp_path: Path) -> None:
     run = trained_run()
     evaluations = evaluate_run(str(run), choose_sets(str(run)), metrics=METRICS, device="cpu")
-    path = report_run(tmp_path / "report", run, evaluations, device="cpu")
+    path = report_run(tmp_path / "report", str(run), evaluations, device="cpu")
     page = check_page(path.read_text("utf-8"))
     for text in ("en → pt", "luong-general", "step-000000", "17", "expected calibration error"):
         assert text in page.text
     record = json.loads((path.parent / "scores.json").read_text("utf-8"))
     assert record["splits"][0]["calibration"]["count"] > 17
     assert record["title"] == "tiny"
+
+
+def test_evaluate_writes_a_report(commands: Commands, run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    done = commands("evaluate", run, "--split", "test", "--report", folder)
+    assert done.status == 0, done.err
+    assert f"the report is {folder / 'report.html'}" in done.err
+    assert [line.split("|")[0] for line in done.out.splitlines()] == ["test  BLEU", "test  chrF2"]
+    record = json.loads((folder / "scores.json").read_text("utf-8"))
+    assert record["splits"][0]["scores"]["bleu"]["interval"]["resamples"] == 1000
+    assert (folder / "test.hyp").read_bytes() == (run / "evaluation" / "test.hyp").read_bytes()
+
+
+def test_a_wrong_folder_is_told_before_anything_is_translated(commands: Commands, run: Path, tmp_path: Path) -> None:
+    """Standing for: an hour of translating, and then no place to write it."""
+    file = tmp_path / "file"
+    file.write_text("mine")
+    (run / "evaluation" / "test.hyp").unlink()
+    done = commands("evaluate", run, "--split", "test", "--report", file)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == f"seq2seq-attn: {file}: is a file, but a report is a folder; name another one with --report\n"
+    assert not (run / "evaluation" / "test.hyp").exists()

@@ -82,6 +82,15 @@ def evaluate(
     resamples: Resamples = 1000,
     comet_model: CometModel = None,
     by_length: Annotated[bool, typer.Option("--by-length", help="Scores by source length, too.")] = False,
+    report: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Write hypotheses, scores with intervals, plots and a page (report.html) into a folder.",
+            show_default=False,
+        ),
+    ] = None,
     beam_size: BeamSize = None,
     length_penalty: LengthPenalty = None,
     batch_size: BatchSize = None,
@@ -96,8 +105,9 @@ def evaluate(
     from seq2seq_attn.experiment.evaluate import evaluate_file, evaluate_run
     from seq2seq_attn.experiment.splits import choose_sets
 
-    options = MetricOptions(lowercase, tokenize, resamples if confidence else 0, comet_model or COMET_MODEL)
-    metrics = list(dict.fromkeys(metric or ["bleu"]))
+    has_intervals = confidence or report is not None
+    options = MetricOptions(lowercase, tokenize, resamples if has_intervals else 0, comet_model or COMET_MODEL)
+    metrics = list(dict.fromkeys(metric or (["bleu"] if report is None else ["bleu", "chrf"])))
     check_metrics(metrics, options)
     changes = _changes(decoding, beam_size, length_penalty, batch_size, precision)
     if run is None and hypothesis is None:
@@ -109,6 +119,10 @@ def evaluate(
         references=reference or (),
         needs_sources=hypothesis is None or by_length,
     )
+    if report is not None:
+        from seq2seq_attn.experiment.report import check_report, report_run
+
+        check_report(report, [judged.name for judged in sets], metrics)
     if hypothesis is None and run is not None:
         keep = source is None
         done = evaluate_run(run, sets, changes=changes, metrics=metrics, options=options, device=device, keep=keep)
@@ -119,6 +133,9 @@ def evaluate(
             names = ", ".join(judged.name for judged in sets)
             raise ConfigError(f"--hypothesis is one test set, but there are {names}; choose with --split")
         done = [evaluate_file(hypothesis, sets[0], metrics=metrics, options=options)]
+    if report is not None:
+        page = report_run(report, run if hypothesis is None else None, done, device=device)
+        typer.echo(f"the report is {page}", err=True)
     _show(done, by_length=by_length, json_output=json_output)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq_attn.checkpoint.contents import count_parameters, read_info
 from seq2seq_attn.checkpoint.load import find_checkpoint, read_run_config
 from seq2seq_attn.errors import UserError
-from seq2seq_attn.evaluation.by_length import LengthBucket, score_by_length
+from seq2seq_attn.evaluation.by_length import LengthBucket
 from seq2seq_attn.evaluation.calibration import Calibration
 from seq2seq_attn.evaluation.diagnostics import MeanDiagnostics, diagnose, mean_diagnostics
 from seq2seq_attn.evaluation.metrics import score_sentences
@@ -22,6 +22,7 @@ from seq2seq_attn.experiment.evaluate import Evaluation
 from seq2seq_attn.experiment.info import describe_attention
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.translation import Translator
+from seq2seq_attn.translation.members import split_runs
 from seq2seq_attn.visualization.by_length import plot_by_length
 from seq2seq_attn.visualization.page import check_plots
 from seq2seq_attn.visualization.page_attention import LARGEST
@@ -79,18 +80,22 @@ def check_report(folder: Path, splits: Sequence[str], metrics: Sequence[str]) ->
             )
 
 
-def report_run(folder: Path, run: Path | None, evaluations: Sequence[Evaluation], *, device: str = "auto") -> Path:
+def report_run(folder: Path, run: str | None, evaluations: Sequence[Evaluation], *, device: str = "auto") -> Path:
     """Write the report of what a run, an ensemble or a file of translations scored; see :func:`write_report`.
 
     Args:
         folder: the report's folder.
-        run: the run folder or checkpoint folder, for its facts and its calibration; None for an ensemble or a file.
+        run: as the command line has it: a folder, or several with commas between them; None for a file.
         evaluations: of its test sets.
-        device: that the calibration is computed on.
+        device: that the calibration is computed on; an ensemble has none.
     """
     if run is None:
-        return write_report(folder, evaluations, ReportSubject("Evaluation", {}))
-    home, checkpoint = find_checkpoint(run)
+        return write_report(folder, evaluations, ReportSubject("ready translations", {}))
+    members = split_runs(run)
+    if len(members) > 1:
+        names = ", ".join(map(str, members))
+        return write_report(folder, evaluations, ReportSubject("ensemble", {"runs": names}))
+    home, checkpoint = find_checkpoint(members[0])
     config = read_run_config(home)
     languages = (config.data.source_language, config.data.target_language)
     facts = {
@@ -168,13 +173,7 @@ class _Part:
     @classmethod
     def of(cls, evaluation: Evaluation, calibration: Calibration | None) -> _Part:
         judged, options = evaluation.judged, replace(evaluation.options, resamples=0)
-        # COMET would read everything twice more
-        by_length = [name for name in evaluation.scores if name != "comet"]
-        buckets = []
-        if judged.sources is not None and by_length:
-            buckets = score_by_length(
-                judged.sources, evaluation.hypotheses, judged.references, metrics=by_length, options=options
-            )
+        buckets = [] if judged.sources is None else evaluation.by_length()
         attended = [one.attention for one in evaluation.translations if one.attention.any()]
         return cls(
             evaluation,

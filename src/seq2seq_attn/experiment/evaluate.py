@@ -187,23 +187,22 @@ def evaluate_run(
         DataError: if there is nothing to score.
     """
     members = split_runs(run)
+    home = checkpoint = None
     if len(members) == 1:
-        folder, checkpoint = find_checkpoint(members[0])
-        translator = Translator.load(checkpoint, device=device)  # not "best", which a training may move meanwhile
-        keep = keep and folder.resolve() == members[0].resolve()
-    else:
-        translator = Translator.load(run, device=device)
+        home, checkpoint = find_checkpoint(members[0])
+    # not "best", which a training may move meanwhile
+    translator = Translator.load(run if checkpoint is None else checkpoint, device=device)
     decoding = change_decoding(translator.decoding, changes or {})
     done = []
     for judged in sets:
         origin = None
-        if len(members) == 1 and judged.sources is not None:
-            origin = origin_of(checkpoint, decoding, judged.sources, translator.device.type)
+        if checkpoint is not None:
+            origin = origin_of(checkpoint, decoding, judged.sources or [], translator.device.type)
         done.append(
             evaluate_set(translator, judged, decoding=decoding, metrics=metrics, options=options, origin=origin)
         )
-        if keep:
-            done[-1].write(folder / EVALUATION)
+        if keep and home is not None and home.resolve() == members[0].resolve():
+            done[-1].write(home / EVALUATION)
     return done
 
 

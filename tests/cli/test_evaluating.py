@@ -137,7 +137,7 @@ def test_the_script_is_the_verb(trained: Path, files: Path) -> None:
         ),
         (
             ["--hypothesis", "other.pt", "--reference", "first.pt", "--beam-size", "3"],
-            ["--hypothesis is translated already", "beam_size"],
+            ["--hypothesis is translated already", "--beam-size"],
         ),
         (
             ["RUN", "--split", "test", "--split", "train", "--hypothesis", "other.pt"],

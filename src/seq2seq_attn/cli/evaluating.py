@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from seq2seq_attn.cli.options import BeamSize, Device, Json
+from seq2seq_attn.cli import searching
+from seq2seq_attn.cli.options import Device, Json
 from seq2seq_attn.errors import ConfigError
 
 if TYPE_CHECKING:
+    from seq2seq_attn.config.schema import DecodingConfig
     from seq2seq_attn.experiment.evaluate import Evaluation
 
 Run = Annotated[
@@ -50,26 +54,23 @@ Resamples = Annotated[int, typer.Option("--resamples", help="Bootstrap samples b
 CometModel = Annotated[
     Optional[str], typer.Option("--comet-model", help="Which COMET. [default: wmt22-comet-da]", show_default=False)
 ]
-LengthPenalty = Annotated[
-    Optional[float], typer.Option("--length-penalty", help="See decoding.length_penalty. [default: as configured]")
-]
-BatchSize = Annotated[
-    Optional[int], typer.Option("--batch-size", help="Sentences translated at once. [default: as configured]")
-]
-Precision = Annotated[
-    Optional[str], typer.Option("--precision", help="float32, bfloat16 or int8. [default: as configured]")
-]
-Decoding = Annotated[
-    Optional[list[str]],
+Confidence = Annotated[bool, typer.Option("--confidence", help="Give 95 % intervals, too.")]
+ByLength = Annotated[bool, typer.Option("--by-length", help="Scores by source length, too.")]
+Report = Annotated[
+    Optional[Path],
     typer.Option(
-        "--decoding",
-        metavar="KEY=VALUE",
-        help="Any other key of the configuration's decoding section, such as no_repeat_ngram=3.",
+        "--report",
+        metavar="DIR",
+        help="Write hypotheses, scores with intervals, plots and a page (report.html) into a folder.",
+        show_default=False,
     ),
 ]
+SEARCH = ("beam_size", "length_penalty", "batch_size", "precision", "decoding")
+"""Options that say how translations are searched for; ``--decoding`` has all the others."""
 
 
 def evaluate(
+    context: typer.Context,
     run: Run = None,
     split: Splits = None,
     source: Source = None,
@@ -78,24 +79,16 @@ def evaluate(
     metric: Metrics = None,
     lowercase: Lowercase = False,
     tokenize: Tokenize = "13a",
-    confidence: Annotated[bool, typer.Option("--confidence", help="Give 95 % intervals, too.")] = False,
+    confidence: Confidence = False,
     resamples: Resamples = 1000,
     comet_model: CometModel = None,
-    by_length: Annotated[bool, typer.Option("--by-length", help="Scores by source length, too.")] = False,
-    report: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--report",
-            metavar="DIR",
-            help="Write hypotheses, scores with intervals, plots and a page (report.html) into a folder.",
-            show_default=False,
-        ),
-    ] = None,
-    beam_size: BeamSize = None,
-    length_penalty: LengthPenalty = None,
-    batch_size: BatchSize = None,
-    precision: Precision = None,
-    decoding: Decoding = None,
+    by_length: ByLength = False,
+    report: Report = None,
+    beam_size: searching.BeamSize = None,
+    length_penalty: searching.LengthPenalty = None,
+    batch_size: searching.BatchSize = None,
+    precision: searching.Precision = None,
+    decoding: searching.Decoding = None,
     device: Device = "auto",
     json_output: Json = False,
 ) -> None:
@@ -109,7 +102,6 @@ def evaluate(
     options = MetricOptions(lowercase, tokenize, resamples if has_intervals else 0, comet_model or COMET_MODEL)
     metrics = list(dict.fromkeys(metric or (["bleu"] if report is None else ["bleu", "chrf"])))
     check_metrics(metrics, options)
-    changes = _changes(decoding, beam_size, length_penalty, batch_size, precision)
     if run is None and hypothesis is None:
         raise ConfigError("what is to be scored? name a run, or a file of translations with --hypothesis")
     sets = choose_sets(
@@ -125,13 +117,11 @@ def evaluate(
         check_report(report, [judged.name for judged in sets], metrics)
     if hypothesis is None and run is not None:
         keep = source is None
-        done = evaluate_run(run, sets, changes=changes, metrics=metrics, options=options, device=device, keep=keep)
+        done = evaluate_run(
+            run, sets, search=_search(context), metrics=metrics, options=options, device=device, keep=keep
+        )
     elif hypothesis is not None:
-        if changes:
-            raise ConfigError(f"--hypothesis is translated already; leave out what says how: {', '.join(changes)}")
-        if len(sets) > 1:
-            names = ", ".join(judged.name for judged in sets)
-            raise ConfigError(f"--hypothesis is one test set, but there are {names}; choose with --split")
+        _check_ready(context, [judged.name for judged in sets])
         done = [evaluate_file(hypothesis, sets[0], metrics=metrics, options=options)]
     if report is not None:
         page = report_run(report, run if hypothesis is None else None, done, device=device)
@@ -140,6 +130,7 @@ def evaluate(
 
 
 def compare(
+    context: typer.Context,
     systems: Systems,
     split: Splits = None,
     source: Source = None,
@@ -153,11 +144,11 @@ def compare(
         str, typer.Option("--sentence-metric", help="What single sentences are compared by.")
     ] = "chrf",
     comet_model: CometModel = None,
-    beam_size: BeamSize = None,
-    length_penalty: LengthPenalty = None,
-    batch_size: BatchSize = None,
-    precision: Precision = None,
-    decoding: Decoding = None,
+    beam_size: searching.BeamSize = None,
+    length_penalty: searching.LengthPenalty = None,
+    batch_size: searching.BatchSize = None,
+    precision: searching.Precision = None,
+    decoding: searching.Decoding = None,
     device: Device = "auto",
     json_output: Json = False,
 ) -> None:
@@ -184,7 +175,7 @@ def compare(
         systems,
         sets,
         tests=ComparisonOptions(metrics, options, trials, sentence_metric),
-        changes=_changes(decoding, beam_size, length_penalty, batch_size, precision),
+        search=_search(context),
         device=device,
         report=lambda line: typer.echo(line, err=True),
     )
@@ -194,30 +185,23 @@ def compare(
         typer.echo("\n\n".join(format_comparison(found) for found in done))
 
 
-def _changes(
-    written: list[str] | None,
-    beam_size: int | None,
-    length_penalty: float | None,
-    batch_size: int | None,
-    precision: str | None,
-) -> dict[str, object]:
-    """Return the keys of the ``decoding`` section that the command line has other values for."""
-    changes: dict[str, object] = {}
-    for text in written or ():
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--decoding {text}: expected a key and a value such as no_repeat_ngram=3")
-        try:
-            changes[key] = json.loads(value)
-        except ValueError:
-            changes[key] = value  # a word, such as gnmt
-    own = {
-        "beam_size": beam_size,
-        "length_penalty": length_penalty,
-        "batch_sentences": batch_size,
-        "precision": precision,
-    }
-    return changes | {key: value for key, value in own.items() if value is not None}
+def _check_ready(context: typer.Context, splits: list[str]) -> None:
+    """Refuse what does not go together with ready translations."""
+    if _chosen(context):
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in _chosen(context))
+        raise ConfigError(f"--hypothesis is translated already; leave out what says how: {given}")
+    if len(splits) > 1:
+        raise ConfigError(f"--hypothesis is one test set, but there are {', '.join(splits)}; choose with --split")
+
+
+def _chosen(context: typer.Context) -> dict[str, Any]:
+    """Return the options about search that were given."""
+    return {name: context.params[name] for name in SEARCH if context.params.get(name) not in (None, [], ())}
+
+
+def _search(context: typer.Context) -> Callable[[DecodingConfig], DecodingConfig]:
+    """Return what makes of a configured search the one that was asked for."""
+    return functools.partial(searching.decoding_of, options=_chosen(context))
 
 
 def _show(done: list[Evaluation], *, by_length: bool, json_output: bool) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seq2seq_attn.checkpoint.load import find_checkpoint
-from seq2seq_attn.config import change_decoding
+from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.compare import Comparison, check_comparison, compare_systems
 from seq2seq_attn.evaluation.metrics import MetricOptions
@@ -47,7 +47,7 @@ def compare(
     sets: Sequence[EvaluationSet],
     *,
     tests: ComparisonOptions | None = None,
-    changes: Mapping[str, object] | None = None,
+    search: Callable[[DecodingConfig], DecodingConfig] | None = None,
     device: str = "auto",
     report: Callable[[str], None],
 ) -> list[Comparison]:
@@ -57,7 +57,7 @@ def compare(
         systems: runs (folders, or several with commas between them: an ensemble) or files of translations.
         sets: what is translated.
         tests: by which metrics and tests.
-        changes: values of the configuration's ``decoding`` section for all runs.
+        search: makes of the configured search of a run the one that is wanted.
         device: ``auto``, ``cpu`` or ``cuda``.
         report: told which translations a run made long ago.
 
@@ -81,7 +81,7 @@ def compare(
             translated[system] = [read_matching(Path(system), len(sets[0].pairs), f"the reference ({sets[0].name})")]
     for system in systems:
         if not is_file(system):
-            translated[system] = _translate(system, sets, changes or {}, device, report)
+            translated[system] = _translate(system, sets, search, device, report)
     return [
         compare_systems(
             {system: translated[system][number] for system in systems},
@@ -110,11 +110,16 @@ def _check_languages(runs: Sequence[str]) -> None:
 
 
 def _translate(
-    run: str, sets: Sequence[EvaluationSet], changes: Mapping[str, object], device: str, report: Callable[[str], None]
+    run: str,
+    sets: Sequence[EvaluationSet],
+    search: Callable[[DecodingConfig], DecodingConfig] | None,
+    device: str,
+    report: Callable[[str], None],
 ) -> list[list[str]]:
     """Return the translations of every set, those that the run keeps where they are surely the same."""
     members = split_runs(run)
-    decoding = change_decoding(config_of(run).decoding, changes)
+    configured = config_of(run).decoding
+    decoding = configured if search is None else search(configured)
     checkpoint = find_checkpoint(members[0])[1]
     translator: Translator | None = None
     found = []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from seq2seq_attn.checkpoint.load import find_checkpoint
-from seq2seq_attn.config import change_decoding
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.errors import ConfigError
@@ -163,7 +162,7 @@ def evaluate_run(
     run: str,
     sets: Sequence[EvaluationSet],
     *,
-    changes: Mapping[str, object] | None = None,
+    search: Callable[[DecodingConfig], DecodingConfig] | None = None,
     metrics: Sequence[str] = ("bleu",),
     options: MetricOptions | None = None,
     device: str = "auto",
@@ -174,7 +173,7 @@ def evaluate_run(
     Args:
         run: a run folder, a checkpoint folder inside one, or several with commas between them: an ensemble.
         sets: what is translated.
-        changes: values of the configuration's ``decoding`` section, in place of those the run was trained with.
+        search: makes of the configured search the one that is wanted.
         metrics: names from :data:`~seq2seq_attn.evaluation.metrics.METRICS`.
         options: case, tokenization, intervals.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -192,7 +191,7 @@ def evaluate_run(
         home, checkpoint = find_checkpoint(members[0])
     # not "best", which a training may move meanwhile
     translator = Translator.load(run if checkpoint is None else checkpoint, device=device)
-    decoding = change_decoding(translator.decoding, changes or {})
+    decoding = translator.decoding if search is None else search(translator.decoding)
     done = []
     for judged in sets:
         origin = None

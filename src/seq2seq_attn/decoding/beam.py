@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import merge
 from typing import Any
 
 import torch
@@ -128,10 +129,11 @@ class BeamSearch:
             beams = range(sentence * self.groups, (sentence + 1) * self.groups)
             best: dict[tuple[tuple[int, ...], bool], Hypothesis] = {}
             for scores, nodes in pools:
-                ends = [end for beam in beams for end in zip(scores[beam], nodes[beam], strict=True)]
-                for score, node in sorted(ends, key=lambda end: -end[0]):
-                    if score > _NEVER and len(best) < self.n_best:
-                        path = paths.hypothesis(node, eos=self.eos, source_length=source_length, score=score)
-                        best.setdefault((path.tokens, path.finished), path)
+                ends = merge(*(zip(scores[beam], nodes[beam], strict=True) for beam in beams), key=lambda end: -end[0])
+                for score, node in ends:
+                    if score == _NEVER or len(best) == self.n_best:
+                        break
+                    path = paths.hypothesis(node, eos=self.eos, source_length=source_length, score=score)
+                    best.setdefault((path.tokens, path.finished), path)
             found.append(list(best.values()))
         return found

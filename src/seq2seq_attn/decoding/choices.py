@@ -11,7 +11,7 @@ from torch import Tensor
 from seq2seq_attn.errors import Seq2SeqError
 
 _NEVER = float("-inf")
-_CHUNK = 128  # tokens; the best of a row are looked for in its best chunks only
+_CHUNK = 64  # tokens; the best of a row are looked for in its best chunks only
 
 
 class SpecialTokens:
@@ -52,6 +52,8 @@ def best_choices(
     """
     if excluded is None:
         excluded = torch.empty(1, 0, dtype=torch.long, device=ranks.device)
+    if count == 1:
+        return _first(without(ranks, excluded))
     # One place more than needed shows whether the last one is contested by equal values.
     places = count + excluded.shape[1] + 1
     if places > ranks.shape[1]:
@@ -59,12 +61,15 @@ def best_choices(
         return _sorted(ranks, count, excluded)
     found, tokens = _largest(ranks, places)
     check_numbers(found[:, 0])
-    tokens, order = tokens.sort(dim=1)
     banned = (tokens.unsqueeze(2) == excluded.unsqueeze(1)).any(dim=2)
-    values = found.gather(1, order).masked_fill(banned, _NEVER)
+    if not bool((banned[:, 1:] | banned[:, :1] | (found[:, 1:] == found[:, :-1])).any()):
+        return found[:, :count], tokens[:, :count]
+    last = found[:, -1]
+    tokens, order = tokens.sort(dim=1)
+    values = found.masked_fill(banned, _NEVER).gather(1, order)
     values, order = values.sort(dim=1, descending=True, stable=True)
     values, tokens = values[:, :count], tokens.gather(1, order)[:, :count]
-    contested = (values[:, -1] == found[:, -1]) & (found[:, -1] > _NEVER)
+    contested = (values[:, -1] == last) & (last > _NEVER)
     if bool(contested.any()):
         rows = contested.nonzero().squeeze(1)
         theirs = excluded if len(excluded) == 1 else excluded[rows]
@@ -85,11 +90,37 @@ def check_numbers(best: Float[Tensor, " rows"]) -> None:
         )
 
 
+def without(
+    ranks: Float[Tensor, "rows vocab"], excluded: Int[Tensor, "any_rows excluded"]
+) -> Float[Tensor, "rows vocab"]:
+    """Return a copy with minus infinity for some tokens of all rows, or of each; negative ones stand for none."""
+    if len(excluded) == 1:
+        return ranks.index_fill(1, excluded[0][excluded[0] >= 0], _NEVER)
+    vocab = ranks.shape[1]
+    banned = ranks.new_zeros(len(ranks), vocab + 1, dtype=torch.bool)
+    banned.scatter_(1, excluded.where(excluded >= 0, vocab), True)
+    return ranks.masked_fill(banned[:, :vocab], _NEVER)
+
+
 def _sorted(ranks: Tensor, count: int, excluded: Tensor) -> tuple[Tensor, Tensor]:
-    vocab = torch.arange(ranks.shape[1], device=ranks.device)
-    banned = (excluded.unsqueeze(2) == vocab).any(dim=1)
-    values, tokens = ranks.masked_fill(banned, _NEVER).sort(dim=1, descending=True, stable=True)
+    values, tokens = without(ranks, excluded).sort(dim=1, descending=True, stable=True)
     return values[:, :count], tokens[:, :count]
+
+
+def _first(ranks: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the best of each row; ``max`` promises the first of equals, so chunk after chunk it is the first, too."""
+    rows, vocab = ranks.shape
+    whole = vocab // _CHUNK * _CHUNK
+    values, tokens = ranks[:, whole:].max(dim=1) if whole < vocab else (ranks[:, 0], ranks.new_zeros(rows).long())
+    if whole:
+        by_chunk = ranks[:, :whole].view(rows, -1, _CHUNK)
+        early, chunk = by_chunk.amax(dim=2).max(dim=1)
+        inside = by_chunk[torch.arange(rows, device=ranks.device), chunk].max(dim=1).indices
+        later = (values > early) if whole < vocab else torch.zeros_like(early, dtype=torch.bool)
+        values = torch.where(later, values, early)
+        tokens = torch.where(later, tokens + whole, chunk * _CHUNK + inside)
+    check_numbers(values)
+    return values.unsqueeze(1), tokens.unsqueeze(1)
 
 
 def _largest(ranks: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from seq2seq_attn.decoding.choices import SpecialTokens, best_choices
+from seq2seq_attn.decoding.choices import SpecialTokens, best_choices, without
 from seq2seq_attn.decoding.lengths import LengthLimit
 from seq2seq_attn.decoding.prefixes import Prefixes
 from seq2seq_attn.decoding.protocol import Demands, Past, Rule
@@ -116,11 +116,7 @@ class Ranking:
 
     def all(self, ranks: Ranks, rows: Rows) -> Float[Tensor, "rows vocab"]:
         """Return the ranks of all tokens, minus infinity for what must not come next: for sampling."""
-        excluded = self._excluded(rows).expand(len(rows.sentences), -1)
-        vocab = ranks.ranks.shape[1]
-        banned = ranks.ranks.new_zeros(len(excluded), vocab + 1, dtype=torch.bool)
-        banned.scatter_(1, excluded.where(excluded >= 0, vocab), True)
-        found = ranks.ranks.masked_fill(banned[:, :vocab], _NEVER)
+        found = without(ranks.ranks, self._excluded(rows))
         given = self.given(rows)
         if given is not None:
             which, what = given

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -13,10 +14,18 @@ SPACE, WORD, SIGN = "space", "word", "sign"
 _OTHERS = (SPACE, WORD, SIGN)  # symbols for all characters that no phrase has
 
 
+# Thai, Lao, Burmese, Khmer, Chinese and Japanese put no spaces between words: any place in them may be a boundary.
+_NO_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+
+
 def kind(character: str) -> str:
     """Return what a character is in a text; letters, digits, ``_`` and marks upon them make words."""
     if character.isspace():
         return SPACE
+    if _NO_SPACES.match(character):
+        return SIGN
     if character.isalnum() or character == "_" or unicodedata.category(character).startswith("M"):
         return WORD
     return SIGN

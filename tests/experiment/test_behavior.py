@@ -1,4 +1,4 @@
-"""Diagnostics of what a translator gives."""
+"""What evaluations tell of a model beyond scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tiny import trained_run
 from seq2seq_attn import Translator
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.diagnostics import diagnose
-from seq2seq_attn.experiment.diagnose import diagnose_translations
+from seq2seq_attn.experiment.behavior import diagnose_translations
 
 
 def test_each_translation_in_its_place() -> None:

@@ -85,9 +85,10 @@ def find_shared(train: EncodedCorpus, splits: dict[str, Sequence[tuple[Sequence[
     pairs, sources = set(), set()
     for encoded in splits.values():
         for source, target in encoded:
-            if source and UNK not in source and UNK not in target:
-                pairs.add((_key(source), _key(target)))
+            if source and UNK not in source:
                 sources.add(_key(source))
+                if UNK not in target:
+                    pairs.add((_key(source), _key(target)))
     seen_pairs, seen_sources = set(), set()
     for number in tqdm(range(len(train)), desc="comparing splits", delay=1, leave=False, disable=None):
         source = _key(train.source(number))

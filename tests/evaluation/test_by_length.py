@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seq2seq_attn.errors import DataError, UserError
 from seq2seq_attn.evaluation.by_length import LengthBucket, choose_edges, format_by_length, score_by_length
-from seq2seq_attn.evaluation.metrics import score_corpus
+from seq2seq_attn.evaluation.metrics import MetricOptions, score_corpus
 
 
 def lines_of(lengths: list[int], seed: int = 1) -> list[str]:
@@ -56,6 +56,21 @@ def test_buckets_partition_the_test_set(lengths, edges):
     assert sum(bucket.sentences for bucket in buckets) == len(lengths)
     assert sum(bucket.sentences * bucket.mean_length for bucket in buckets) == pytest.approx(sum(lengths))
     assert [bucket.shortest for bucket in buckets] == sorted({bucket.shortest for bucket in buckets})
+
+
+def test_several_references_and_options_count_in_every_bucket():
+    lengths = [3, 12, 5, 21, 10, 11]
+    sources, hypotheses = lines_of(lengths, 1), lines_of(lengths, 2)
+    references = [lines_of(lengths, 3), [line.upper() for line in lines_of(lengths, 4)]]
+    options = MetricOptions(lowercase=True, tokenize="char", resamples=9)
+    buckets = score_by_length(sources, hypotheses, references, edges=(10,), options=options)
+    unsure = MetricOptions(lowercase=True, tokenize="char")
+    for bucket, chosen in zip(buckets, [[0, 2, 4], [1, 3, 5]], strict=True):
+        several = [[lines[index] for index in chosen] for lines in references]
+        assert bucket.scores == score_corpus([hypotheses[index] for index in chosen], several, options=unsure)
+        assert "nrefs:2|case:lc|eff:no|tok:char" in bucket.scores["bleu"].signature
+    with pytest.raises(DataError, match="there are 6 sources, 6 hypotheses and 5 references"):
+        score_by_length(sources, hypotheses, [references[0], references[1][1:]])
 
 
 def test_an_empty_source_is_counted_and_the_label_says_so():

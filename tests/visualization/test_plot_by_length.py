@@ -100,6 +100,13 @@ def test_a_single_bucket_or_all_zeros_is_drawn(scores, tmp_path):
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 
+def test_one_system_alone_needs_no_legend(tmp_path):
+    plot_by_length({"alone": buckets_of(3.0, 2.0)}, tmp_path / "a.svg")
+    assert "alone" not in texts_of(tmp_path / "a.svg")
+    plot_by_length({"alone": buckets_of(3.0, 2.0), "other": buckets_of(3.0, 2.0)}, tmp_path / "a.svg")
+    assert {"alone", "other"} <= set(texts_of(tmp_path / "a.svg"))
+
+
 def test_another_metric_can_be_drawn(tmp_path):
     plot_by_length({"a": buckets_of(1.0, 2.0, metric="ter")}, tmp_path / "a.svg", metric="ter")
     assert "TER" in texts_of(tmp_path / "a.svg")

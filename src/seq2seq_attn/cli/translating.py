@@ -89,7 +89,7 @@ def translate(
             n_best=n_best,
             scores=scores,
             as_json=json_output,
-            common=Constraint(prefix or "", tuple(require or ()), place="--require" if require else "--prefix"),
+            common=Constraint(prefix or "", tuple(require or ()), place="--prefix or --require"),
             constraints=constraints,
         ),
     )

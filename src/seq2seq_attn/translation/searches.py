@@ -17,6 +17,7 @@ from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, LengthLi
 from seq2seq_attn.decoding.protocol import Rule
 from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
 from seq2seq_attn.decoding.sampling import SamplingSearch
+from seq2seq_attn.decoding.scoring import log_coverage
 from seq2seq_attn.errors import ConfigError
 
 # Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
@@ -94,7 +95,7 @@ def build_search(
     if sampling is not None:
         if demanding:
             raise ConfigError(
-                "sampling cannot promise that a phrase appears; use beam search (minimum_risk with of: n-best, too) for "
+                "sampling cannot promise that a phrase appears; use beam search, or minimum_risk with of: n-best, for "
                 "phrases that must"
             )
         return SamplingSearch(
@@ -138,8 +139,12 @@ def build_scoring(decoding: DecodingConfig) -> Scoring:
 def score_of(scoring: Scoring, found: Hypothesis) -> float:
     """Return the score of a hypothesis, whatever has found it."""
     length = len(found.token_log_probs)
-    log_prob = torch.tensor(found.log_prob, dtype=torch.float64)
-    return float(scoring.upto(length, log_prob.device).score(log_prob, length))
+    log_prob = torch.tensor([found.log_prob], dtype=torch.float64)
+    score = scoring.upto(length, log_prob.device).score(log_prob, length)
+    if scoring.coverage_penalty:
+        attended = found.weights.double().sum(dim=0, keepdim=True)
+        score = score + scoring.coverage_penalty * log_coverage(attended, torch.tensor([attended.shape[1]]))
+    return score.item()
 
 
 def length_limit(decoding: DecodingConfig) -> LengthLimit:

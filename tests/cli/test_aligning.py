@@ -1,17 +1,21 @@
-"""``align``: formats, two directions, and what is refused."""
+"""``align``: formats, two directions, what is refused; and what ``evaluate`` tells of attention and confidence."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from command_server import Commands
 from tiny import LEARNED, write_config, write_corpus
 
+from seq2seq_attn import Translator, load_checkpoint
 from seq2seq_attn.alignment import flip, parse_naacl, parse_pharaoh
 from seq2seq_attn.evaluation.alignment_error import alignment_errors
+from seq2seq_attn.evaluation.diagnostics import diagnose, mean_diagnostics
 from seq2seq_attn.evaluation.symmetrize import METHODS, symmetrize
+from seq2seq_attn.experiment.splits import read_split
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +200,49 @@ class TestRefusals:
         said = self.refused(commands, trained, *files(data)[:2], "--target", short)
         assert "has 17 lines but" in said
         assert "no such file" in self.refused(commands, trained, *files(data), "--reference", tmp_path / "nowhere")
+
+
+class TestEvaluate:
+    """What ``evaluate`` says beyond scores."""
+
+    def test_diagnostics_and_calibration(self, commands: Commands, trained: Path) -> None:
+        checkpoint = trained / "checkpoints" / "best"  # nothing is written for it
+        call = ["evaluate", checkpoint, "--split", "test", "--beam-size", 1, "--diagnostics", "--calibration"]
+        done = commands(*call, "--json")
+        assert done.status == 0, done.err
+        (found,) = json.loads(done.out)
+        translator = Translator.load(checkpoint, device="cpu")
+        pairs = read_split(load_checkpoint(checkpoint).config, "test")
+        translations = translator.translate([pair.source for pair in pairs], beam_size=1)
+        expected = [diagnose(one.attention) for one in translations]
+        assert len(found["diagnostics"]["by_sentence"]) == len(expected) == 17
+        for one, other in zip(found["diagnostics"]["by_sentence"], expected, strict=True):
+            assert one == pytest.approx(other.to_dict(), abs=1e-5)
+        assert found["diagnostics"]["mean"] == pytest.approx(mean_diagnostics(expected).to_dict(), abs=1e-5)
+        assert found["calibration"]["count"] == sum(len(pair.target.split()) + 1 for pair in pairs)
+        text = commands(*call).out
+        assert re.search(rf"entropy \(nats\) +{found['diagnostics']['mean']['entropy']:.4f}\n", text)
+        assert f"expected calibration error {found['calibration']['expected_calibration_error']:.4f}" in text
+        plain = commands(*call[:-2]).out
+        assert "entropy" not in plain
+        assert "calibration" not in plain
+        assert plain.splitlines()[0] == text.splitlines()[0]
+
+    @pytest.mark.parametrize("option", ["--diagnostics", "--calibration"])
+    def test_a_file_has_neither(self, commands: Commands, data: Path, option: str) -> None:
+        call = ["--hypothesis", data / "test.pt", "--reference", data / "test.pt"]
+        done = commands("evaluate", *call, option)
+        assert (done.status, done.out) == (2, "")
+        assert "a file of translations says nothing of attention and confidence" in done.err
+
+    def test_an_ensemble_is_not_calibrated(self, commands: Commands, trained: Path) -> None:
+        done = commands("evaluate", f"{trained},{trained}", "--split", "test", "--calibration")
+        assert (done.status, done.out) == (2, "")
+        assert "--calibration is of one model" in done.err
+
+    def test_a_model_without_attention(self, commands: Commands, tmp_path: Path) -> None:
+        changes = {"model.attention": "none", "training.max_epochs": 1}
+        assert commands("train", write_config(tmp_path, changes), "--output", tmp_path / "none").status == 0
+        done = commands("evaluate", tmp_path / "none", "--diagnostics")
+        assert (done.status, done.out) == (2, "")
+        assert "no attention" in done.err

@@ -18,38 +18,45 @@ if TYPE_CHECKING:
 FORMATS = ("pharaoh", "naacl")
 
 
+Source = Annotated[Path, typer.Option("--source", help="One sentence per line.")]
+Target = Annotated[Path, typer.Option("--target", help="Their translations.")]
+Reference = Annotated[
+    Optional[Path], typer.Option("--reference", help="Gold alignments to compare with, in Pharaoh or NAACL format.")
+]
+Format = Annotated[
+    str, typer.Option("--format", help="pharaoh: a line 0-0 1-2 per pair; naacl: a line 1 1 1 per link.")
+]
+OneBased = Annotated[
+    bool, typer.Option("--one-based", help="Count words from 1 in Pharaoh format, in the reference, too.")
+]
+Method = Annotated[
+    Optional[str],
+    typer.Option(
+        "--symmetrize",
+        metavar="METHOD",
+        help="Put two directions together: intersection, union, grow-diag, grow-diag-final or "
+        "grow-diag-final-and. [default with --reverse: grow-diag]",
+    ),
+]
+Reverse = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--reverse",
+        metavar="RUN",
+        help="A run from target to source, for the second direction. [default: RUN's own weights, read the other way]",
+    ),
+]
+
+
 def align(
     run: RunFolder,
-    source: Annotated[Path, typer.Option("--source", help="One sentence per line.")],
-    target: Annotated[Path, typer.Option("--target", help="Their translations.")],
-    reference: Annotated[
-        Optional[Path],
-        typer.Option("--reference", help="Gold alignments to compare with, in Pharaoh or NAACL format."),
-    ] = None,
-    output_format: Annotated[
-        str, typer.Option("--format", help="pharaoh: a line 0-0 1-2 per pair; naacl: a line 1 1 1 per link.")
-    ] = "pharaoh",
-    one_based: Annotated[
-        bool, typer.Option("--one-based", help="Count words from 1 in Pharaoh format, in the reference, too.")
-    ] = False,
-    symmetrize: Annotated[
-        Optional[str],
-        typer.Option(
-            "--symmetrize",
-            metavar="METHOD",
-            help="Put two directions together: intersection, union, grow-diag, grow-diag-final or "
-            "grow-diag-final-and. [default with --reverse: grow-diag]",
-        ),
-    ] = None,
-    reverse: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--reverse",
-            metavar="RUN",
-            help="A run from target to source, for the second direction. "
-            "[default: RUN's own weights, read the other way]",
-        ),
-    ] = None,
+    source: Source,
+    target: Target,
+    reference: Reference = None,
+    output_format: Format = "pharaoh",
+    one_based: OneBased = False,
+    symmetrize: Method = None,
+    reverse: Reverse = None,
     device: Device = "auto",
     json_output: Json = False,
 ) -> None:

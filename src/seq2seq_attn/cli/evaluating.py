@@ -16,6 +16,7 @@ from seq2seq_attn.errors import ConfigError
 
 if TYPE_CHECKING:
     from seq2seq_attn.config.schema import DecodingConfig
+    from seq2seq_attn.experiment.behavior import Behavior
     from seq2seq_attn.experiment.evaluate import Evaluation
 
 Run = Annotated[
@@ -65,6 +66,12 @@ Report = Annotated[
         show_default=False,
     ),
 ]
+Diagnostics = Annotated[
+    bool, typer.Option("--diagnostics", help="What the attention was like, too: entropy, coverage, order, ...")
+]
+Calibration = Annotated[
+    bool, typer.Option("--calibration", help="How sure the model is of the reference's tokens, and how right, too.")
+]
 SEARCH = ("beam_size", "length_penalty", "batch_size", "precision", "decoding")
 """Options that say how translations are searched for; ``--decoding`` has all the others."""
 
@@ -83,6 +90,8 @@ def evaluate(
     resamples: Resamples = 1000,
     comet_model: CometModel = None,
     by_length: ByLength = False,
+    diagnostics: Diagnostics = False,
+    calibration: Calibration = False,
     report: Report = None,
     beam_size: searching.BeamSize = None,
     length_penalty: searching.LengthPenalty = None,
@@ -95,6 +104,7 @@ def evaluate(
     """Translate test sets and score them, with signatures; or score ready translations."""
     from seq2seq_attn.evaluation.metrics import MetricOptions, check_metrics
     from seq2seq_attn.evaluation.metrics.choices import COMET_MODEL
+    from seq2seq_attn.experiment.behavior import observe
     from seq2seq_attn.experiment.evaluate import evaluate_file, evaluate_run
     from seq2seq_attn.experiment.splits import choose_sets
 
@@ -102,8 +112,7 @@ def evaluate(
     options = MetricOptions(lowercase, tokenize, resamples if has_intervals else 0, comet_model or COMET_MODEL)
     metrics = list(dict.fromkeys(metric or (["bleu"] if report is None else ["bleu", "chrf"])))
     check_metrics(metrics, options)
-    if run is None and hypothesis is None:
-        raise ConfigError("what is to be scored? name a run, or a file of translations with --hypothesis")
+    model = _model(run, hypothesis, diagnostics=diagnostics, calibration=calibration)
     sets = choose_sets(
         run,
         splits=split or (),
@@ -124,9 +133,10 @@ def evaluate(
         _check_ready(context, [judged.name for judged in sets])
         done = [evaluate_file(hypothesis, sets[0], metrics=metrics, options=options)]
     if report is not None:
-        page = report_run(report, run if hypothesis is None else None, done, device=device)
+        page = report_run(report, model, done, device=device)
         typer.echo(f"the report is {page}", err=True)
-    _show(done, by_length=by_length, json_output=json_output)
+    behaviors = observe(model, done, diagnostics=diagnostics, calibration=calibration, device=device)
+    _show(done, behaviors, by_length=by_length, json_output=json_output)
 
 
 def compare(
@@ -185,6 +195,17 @@ def compare(
         typer.echo("\n\n".join(format_comparison(found) for found in done))
 
 
+def _model(run: str | None, hypothesis: Path | None, *, diagnostics: bool, calibration: bool) -> str | None:
+    """Return the run that translates, None if that is done, and refuse what cannot be said of it."""
+    from seq2seq_attn.experiment.behavior import check_observable
+
+    if run is None and hypothesis is None:
+        raise ConfigError("what is to be scored? name a run, or a file of translations with --hypothesis")
+    model = run if hypothesis is None else None
+    check_observable(model, diagnostics=diagnostics, calibration=calibration)
+    return model
+
+
 def _check_ready(context: typer.Context, splits: list[str]) -> None:
     """Refuse what does not go together with ready translations."""
     if _chosen(context):
@@ -204,21 +225,24 @@ def _search(context: typer.Context) -> Callable[[DecodingConfig], DecodingConfig
     return functools.partial(searching.decoding_of, options=_chosen(context))
 
 
-def _show(done: list[Evaluation], *, by_length: bool, json_output: bool) -> None:
+def _show(done: list[Evaluation], behaviors: list[Behavior], *, by_length: bool, json_output: bool) -> None:
     if json_output:
-        typer.echo(json.dumps([_as_dict(evaluation, by_length) for evaluation in done], ensure_ascii=False))
+        rows = zip(done, behaviors, strict=True)
+        typer.echo(json.dumps([_as_dict(*row, by_length) for row in rows], ensure_ascii=False))
         return
-    for evaluation in done:
+    for evaluation, behavior in zip(done, behaviors, strict=True):
         for score in evaluation.scores.values():
             typer.echo(f"{evaluation.split}  {score.text}")
         if by_length:
             from seq2seq_attn.evaluation.by_length import format_by_length
 
             typer.echo(format_by_length(evaluation.by_length()))
+        for line in behavior.describe().splitlines():
+            typer.echo(f"{evaluation.split}  {line}")
 
 
-def _as_dict(evaluation: Evaluation, by_length: bool) -> dict[str, object]:
-    found = evaluation.to_dict()
+def _as_dict(evaluation: Evaluation, behavior: Behavior, by_length: bool) -> dict[str, object]:
+    found = evaluation.to_dict() | behavior.to_dict()
     if by_length:
         found["by_length"] = [bucket.to_dict() for bucket in evaluation.by_length()]
     return found

@@ -11,6 +11,7 @@ from seq2seq_attn.evaluation.diagnostics import Diagnostics, diagnose, mean_diag
 from seq2seq_attn.experiment.calibrate import calibrate
 from seq2seq_attn.experiment.evaluate import Evaluation
 from seq2seq_attn.translation import Translation, Translator
+from seq2seq_attn.translation.members import split_runs
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,26 @@ class Behavior:
         return found
 
 
+def check_observable(run: str | None, *, diagnostics: bool, calibration: bool) -> None:
+    """Refuse what cannot be observed, before anything is translated for it.
+
+    Args:
+        run: see :func:`observe`.
+        diagnostics: whether they are asked for.
+        calibration: whether it is asked for.
+
+    Raises:
+        ConfigError: if there is no model, or more than one to calibrate.
+    """
+    if run is None and (diagnostics or calibration):
+        raise ConfigError(
+            "a file of translations says nothing of attention and confidence; "
+            "leave out --diagnostics and --calibration, or name a run in place of --hypothesis"
+        )
+    if run is not None and calibration and len(split_runs(run)) > 1:
+        raise ConfigError("--calibration is of one model; name one run, not several")
+
+
 def observe(
     run: str | None, evaluations: Sequence[Evaluation], *, diagnostics: bool, calibration: bool, device: str = "auto"
 ) -> list[Behavior]:
@@ -62,11 +83,7 @@ def observe(
     Raises:
         ConfigError: if there is no model, none with attention, or more than one to calibrate.
     """
-    if run is None and (diagnostics or calibration):
-        raise ConfigError(
-            "a file of translations says nothing of attention and confidence; "
-            "leave out --diagnostics and --calibration, or name a run in place of --hypothesis"
-        )
+    check_observable(run, diagnostics=diagnostics, calibration=calibration)
     translator = Translator.load(run, device=device) if calibration and run is not None else None
     return [
         Behavior(

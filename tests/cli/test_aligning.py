@@ -38,6 +38,16 @@ def backward(commands: Commands, data: Path) -> Path:
     return data / "backward"
 
 
+@pytest.fixture(scope="module")
+def blind(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run without attention."""
+    folder = tmp_path_factory.mktemp("blind")
+    changes = {"model.attention": "none", "training.max_epochs": 1}
+    done = commands("train", write_config(folder, changes), "--output", folder / "none")
+    assert done.status == 0, done.err
+    return folder / "none"
+
+
 def files(data: Path, source: str = "en", target: str = "pt") -> list[object]:
     return ["--source", data / f"test.{source}", "--target", data / f"test.{target}"]
 
@@ -180,10 +190,8 @@ class TestRefusals:
         assert "'grow_diag'; did you mean 'grow-diag'?" in said
         assert "did you mean 'naacl'?" in self.refused(commands, trained, *files(data), "--format", "nacl")
 
-    def test_a_model_without_attention(self, commands: Commands, data: Path, tmp_path: Path) -> None:
-        changes = {"model.attention": "none", "training.max_epochs": 1, "data.test": {}}
-        assert commands("train", write_config(tmp_path, changes), "--output", tmp_path / "none").status == 0
-        assert "none: this model has no attention" in self.refused(commands, tmp_path / "none", *files(data))
+    def test_a_model_without_attention(self, commands: Commands, blind: Path, data: Path) -> None:
+        assert "none: this model has no attention" in self.refused(commands, blind, *files(data))
 
     def test_an_ensemble(self, commands: Commands, trained: Path, data: Path) -> None:
         assert "no such run folder" in self.refused(commands, f"{trained},{trained}", *files(data))
@@ -240,9 +248,7 @@ class TestEvaluate:
         assert (done.status, done.out) == (2, "")
         assert "--calibration is of one model" in done.err
 
-    def test_a_model_without_attention(self, commands: Commands, tmp_path: Path) -> None:
-        changes = {"model.attention": "none", "training.max_epochs": 1}
-        assert commands("train", write_config(tmp_path, changes), "--output", tmp_path / "none").status == 0
-        done = commands("evaluate", tmp_path / "none", "--diagnostics")
+    def test_a_model_without_attention(self, commands: Commands, blind: Path) -> None:
+        done = commands("evaluate", blind / "checkpoints" / "best", "--split", "test", "--diagnostics")
         assert (done.status, done.out) == (2, "")
         assert "no attention" in done.err

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -147,27 +148,41 @@ def by_total(paths: list[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: -sum(path.log_probs))
 
 
-def exhaustive(table: Table, sentence: int, limit: int, penalty: float, n_best: int) -> list[Path]:
+Score = Callable[[Path], float]
+
+
+def exhaustive(
+    table: Table, sentence: int, limit: int, penalty: float | Score, n_best: int, fewest: int = 0
+) -> list[Path]:
     """Score every sequence there is; of equals the shorter, then the one whose beginning was better."""
+    score = penalty if callable(penalty) else lambda path: path.score(penalty)
     live, finished = [Path()], []
-    for _ in range(limit):
+    for length in range(1, limit + 1):
         extended = by_total([new for path in live for new in continuations(table, sentence, path)])
-        finished += [path for path in extended if path.finished]
+        finished += [path for path in extended if path.finished and length > fewest]
         live = [path for path in extended if not path.finished]
-    best = sorted(finished, key=lambda path: -path.score(penalty))
-    return (best + sorted(live, key=lambda path: -path.score(penalty)))[:n_best]
+    best = sorted(finished, key=lambda path: -score(path))
+    return (best + sorted(live, key=lambda path: -score(path)))[:n_best]
 
 
-def narrow(table: Table, sentence: int, limit: int, penalty: float, beam_size: int) -> list[Path]:
-    """Beam search as its definition says, never stopping before the limit."""
+def narrow(
+    table: Table, sentence: int, limit: int, penalty: float | Score, beam_size: int, complete: Score | None = None
+) -> list[Path]:
+    """Beam search as its definition says, never stopping before the limit.
+
+    ``complete`` is the score of hypotheses that are not extended any more, where it is another one.
+    """
+    score = penalty if callable(penalty) else lambda path: path.score(penalty)
+    complete = complete or score
     live, finished = [Path()], []
     for _ in range(limit):
         extended = by_total([new for path in live for new in continuations(table, sentence, path)])
-        beam = sorted(finished + extended, key=lambda path: -path.score(penalty))[:beam_size]
+        places = [(complete(path), path) for path in finished] + [(score(path), path) for path in extended]
+        beam = [path for _, path in sorted(places, key=lambda place: -place[0])[:beam_size]]
         extended = [path for path in extended if path in beam]
         finished += [path for path in extended if path.finished]
         live = [path for path in extended if not path.finished]
-    return sorted(finished, key=lambda path: -path.score(penalty)) + live
+    return sorted(finished, key=lambda path: -complete(path)) + sorted(live, key=lambda path: -complete(path))
 
 
 def search(beam_size: int, penalty: float, *, n_best: int = 1, ratio: float = 1.0, extra: int = 1) -> BeamSearch:

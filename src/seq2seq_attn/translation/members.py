@@ -34,7 +34,7 @@ def load_members(
     loaded = [load_checkpoint(path, device=device, checkpoint=checkpoint) for path in paths]
     first = loaded[0]
     for path, other in zip(paths[1:], loaded[1:], strict=True):
-        difference = _difference(first.tokenizer.target, other.tokenizer.target)
+        difference = vocabulary_difference(first.tokenizer.target, other.tokenizer.target)
         if difference:
             raise CheckpointError(
                 f"{path}: {difference} ({paths[0]}): models that translate together write the same tokens; "
@@ -58,7 +58,7 @@ def split_runs(runs: str | Path | Sequence[str | Path]) -> list[Path]:
     return [Path(name) for name in names]
 
 
-def _difference(first: Tokenizer, other: Tokenizer) -> str:
+def vocabulary_difference(first: Tokenizer, other: Tokenizer) -> str:
     """Say how another target vocabulary differs from the first one; nothing if it does not."""
     if first.kind != other.kind:
         return f"its target tokenizer is of kind {other.kind!r}, but that of the first run is {first.kind!r}"

@@ -164,10 +164,14 @@ class SentencePieceTokenizer(Tokenizer):
         return self.id_to_token(token_id).startswith(WORD_START)
 
     def surface(self, token_id: int) -> str:
-        """Return the subword with a space for ``▁``."""
+        """Return the subword with a space for ``▁``; what is spelled as two characters stays so, as they may be apart."""
         if token_id in (PAD, BOS, EOS):
             return ""
-        return UNKNOWN_TEXT if token_id == UNK else unescape(self.id_to_token(token_id).replace(WORD_START, " "))
+        return UNKNOWN_TEXT if token_id == UNK else self.id_to_token(token_id).replace(WORD_START, " ")
+
+    def spell(self, text: str) -> str:
+        """Return ``text`` with some rare characters spelled as two."""
+        return escape(text.strip())
 
     def word_numbers(self, text: str) -> list[int]:
         """Return for each subword the number of the word it belongs to."""

@@ -29,8 +29,8 @@ class Ensemble:
     """A model of models: to a search it is one more model, whatever its members are.
 
     The probability of a token is the mean of what the members say, a uniform mixture at every step
-    (Sutskever, Vinyals and Le 2014, section 3.6, https://arxiv.org/abs/1409.3215, translate with such
-    ensembles). Where a mean of log-probabilities would let one member forbid what the others want, this lets
+    (Sutskever, Vinyals and Le 2014, https://arxiv.org/abs/1409.3215, translate with ensembles, but do not say
+    what they average). Where a mean of log-probabilities would let one member forbid what the others want, this lets
     them outvote it. Members need one target vocabulary; their sources may be encoded in different ways.
 
     Args:

@@ -3,7 +3,7 @@
 A generator that is asked for one number after another gives a sentence other numbers in another batch. Here a
 number is a function of where it is used: a key is made from the seed and the tokens of the sentence, from that one
 for each sample, from that one for each step, and from that the numbers. Making keys and numbers is the same
-function, one step of SplitMix64 (Steele, Lea and Flood 2014, figure 17, https://doi.org/10.1145/2660193.2660195),
+function, one step of SplitMix64 (Steele, Lea and Flood 2014, https://doi.org/10.1145/2660193.2660195),
 whose whole state is a counter; so it runs on all rows at once, on any device, with the same result.
 """
 

@@ -23,7 +23,7 @@ from seq2seq_attn.errors import ConfigError
 
 _NEVER = float("-inf")
 _AT_ONCE = 1 << 22  # probabilities in float64 that are looked at together, so that memory stays small
-_NUCLEUS = 256  # tokens that a nucleus seldom has more of
+_NUCLEUS = 64  # tokens that a nucleus seldom has more of
 
 
 @dataclass(kw_only=True)
@@ -31,7 +31,7 @@ class SamplingSearch:
     """Draw translations, token by token.
 
     The probabilities of the next token are, in this order: those of tokens that may come; raised to the power of
-    1 / ``temperature``; cut to the ``top_k`` best (Fan, Lewis and Dauphin 2018, section 5.1,
+    1 / ``temperature``; cut to the ``top_k`` best (Fan, Lewis and Dauphin 2018,
     https://arxiv.org/abs/1805.04833); cut to the nucleus, the fewest tokens that have ``top_p`` of what is left
     (Holtzman et al. 2020, section 3.1, https://arxiv.org/abs/1904.09751). Of equal tokens at a cut the lower stays.
 

@@ -2,8 +2,8 @@
 
 The most probable translation is often an odd one: short, or copied. What a model says of a sentence as a whole
 is in its distribution, and the candidate that is nearest to everything in it is a safer choice. Kumar and Byrne
-(2004), https://aclanthology.org/N04-1022, rank an n-best list so; Eikema and Aziz (2020), equation 4 and
-section 6, https://arxiv.org/abs/2005.10283, samples; Freitag et al. (2022), https://arxiv.org/abs/2111.09388,
+(2004), https://aclanthology.org/N04-1022, rank an n-best list so; Eikema and Aziz (2020),
+https://arxiv.org/abs/2005.10283, samples; Freitag et al. (2022), https://arxiv.org/abs/2111.09388,
 ask which utility to use.
 """
 

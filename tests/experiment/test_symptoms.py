@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import random
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seq2seq_attn.config.schema import Config, DecodingConfig, TokenizerConfig, TrainingConfig
+from seq2seq_attn.experiment import symptoms
 from seq2seq_attn.experiment.symptoms.facts import Side, Split
 from seq2seq_attn.experiment.symptoms.finding import SEVERITIES, Finding, grade, percent
 from seq2seq_attn.experiment.symptoms.hypotheses import Outcome, check_hypotheses, check_scores, find_loop
@@ -201,6 +205,9 @@ def test_swapped_languages() -> None:
     assert "data.validation" in found[1].mend
     assert "data.test.test" in found[2].mend
     assert check_swapped(train, [text_of("test", [("oh", "ach")])])[0].severity == "unchecked"
+    # one language on both sides is another fault
+    for texts in (ENGLISH, GERMAN):
+        assert check_swapped(train, [text_of("test", [(texts[0], texts[1])])])[0].severity == "fine"
 
 
 def test_two_texts_of_one_language_are_not_swapped() -> None:
@@ -454,3 +461,22 @@ def test_no_attention_is_not_judged() -> None:
     assert check_attention([np.zeros((3, 5))])[0].message == "the model has no attention"
     assert check_attention([attention_of("uniform", 3)])[0].message == "no sentence is long enough"
     assert [found.severity for found in check_attention([])] == ["unchecked"]
+
+
+# --- mends
+
+
+def test_every_key_that_a_mend_names_is_one() -> None:
+    """Standing for: a mend that sends people after a key which the configuration refuses."""
+    texts = []
+    for path in Path(symptoms.__file__).parent.glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        texts += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    keys = set(re.findall(r"\b(?:data|tokenizer|model|training|decoding)(?:\.[a-z_]+)+", "\n".join(texts)))
+    assert len(keys) >= 20
+    for key in keys:
+        section: object = Config
+        for name in key.split("."):
+            fields = getattr(section, "model_fields", {})
+            assert name in fields, f"{key} is no key of the configuration"
+            section = fields[name].annotation

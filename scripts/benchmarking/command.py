@@ -71,9 +71,52 @@ def _attention(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     return found, format_table(found)
 
 
+def _translate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN", help="a trained run")
+    parser.add_argument("--source", type=Path, required=True, help="sentences, one per line; .gz too")
+    parser.add_argument("--reference", type=Path, help="their translations, for BLEU")
+    parser.add_argument(
+        "--beam-size", type=int, action="append", metavar="N", help="1 is greedy; may be repeated; default: 1 and 5"
+    )
+    parser.add_argument(
+        "--precision",
+        action="append",
+        metavar="NAME",
+        help="float32, bfloat16, int8, or model (as trained); may be repeated; default: all",
+    )
+    parser.add_argument("--batch-size", type=int, default=64, help="sentences at once (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that are timed (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument(
+        "--against",
+        metavar="COMMAND",
+        help="another program that translates the same sentences, run in turn; a line of JSON with "
+        "sentences_per_second on its output is believed, else the time from its start to its end counts",
+    )
+
+
+def _translate(options: argparse.Namespace) -> tuple[dict[str, object], str]:
+    from .translate import Plan, format_table, measure
+
+    plan = Plan(
+        run=options.folder,
+        source=options.source,
+        reference=options.reference,
+        beam_sizes=options.beam_size or Plan.beam_sizes,
+        precisions=options.precision or Plan.precisions,
+        batch_sentences=options.batch_size,
+        rounds=options.rounds,
+        threads=options.threads,
+        against=options.against,
+    )
+    found = measure(plan)
+    return found, format_table(found)
+
+
 Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], tuple[Any, str]]]
 
 VERBS: tuple[Verb, ...] = (
     ("attention", "the cost of a training step with each attention mechanism", _attention_options, _attention),
+    ("translate", "how fast a trained run translates, in each precision", _translate_options, _translate),
 )
 """Name, summary, options, and what gives the result for machines and for people."""

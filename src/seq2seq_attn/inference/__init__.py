@@ -1,1 +1,6 @@
 """Models made ready for search: the same numbers, faster products."""
+
+from seq2seq_attn.inference.prepare import PreparedModel, prepare
+from seq2seq_attn.inference.products import PRECISIONS
+
+__all__ = ["PRECISIONS", "PreparedModel", "prepare"]

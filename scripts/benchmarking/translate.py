@@ -1,0 +1,275 @@
+"""How fast a trained run translates, in each precision, and how near that is to what the machine can do.
+
+All ways are measured in one process, in turns on the same sentences: a machine that others use, too, changes its
+speed from one second to the next. The *arithmetic limit* is the time that the matrix products alone would take:
+every product of the search is counted, and each matrix is timed by itself, in the same precision.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shlex
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from seq2seq_attn.checkpoint import Checkpoint, load_checkpoint
+from seq2seq_attn.data.batching import collate_source
+from seq2seq_attn.data.corpus import read_lines
+from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK
+from seq2seq_attn.decoding import BeamSearch, GreedySearch, LengthLimit, Scoring, Search, StepModel
+from seq2seq_attn.errors import ConfigError, DataError
+from seq2seq_attn.evaluation.metrics import score_corpus
+from seq2seq_attn.inference import PreparedModel
+from seq2seq_attn.nn.products import MakeProduct, Product
+from seq2seq_attn.runtime import Precision
+
+from .machine import describe_machine
+
+MODEL = "model"
+"""The model as it was trained, without preparation: what the others are compared with."""
+
+REPEAT_SECONDS = 0.2  # that a matrix is multiplied by, to time it
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured.
+
+    Attributes:
+        run: a trained run.
+        source: sentences, one per line.
+        reference: their translations, for BLEU; None: none.
+        beam_sizes: 1 is greedy search.
+        precisions: of the prepared model; ``model`` is the model without preparation.
+        batch_sentences: translated at once.
+        rounds: that are timed, after one that is not.
+        threads: of the CPU; None: as torch chooses.
+        against: another program that translates the same sentences.
+    """
+
+    run: Path
+    source: Path
+    reference: Path | None = None
+    beam_sizes: Sequence[int] = (1, 5)
+    precisions: Sequence[str] = (MODEL, "float32", "bfloat16", "int8")
+    batch_sentences: int = 64
+    rounds: int = 3
+    threads: int | None = 1
+    against: str | None = None
+
+
+@dataclass
+class Way:
+    """One way to translate, and what was measured of it."""
+
+    name: str
+    beam_size: int
+    translate: Callable[[Sequence[str]], list[str]]
+    limit_seconds: float | None = None
+    seconds: list[float] = field(default_factory=list)
+    bleu: float | None = None
+
+
+def measure(plan: Plan) -> dict[str, object]:
+    """Measure and return everything that a reader of the numbers must know.
+
+    Raises:
+        ConfigError: if a number is wrong, or the machine lacks a precision.
+        DataError: if a file is missing, or there is nothing in it.
+    """
+    if plan.rounds < 1 or plan.batch_sentences < 1:
+        raise ConfigError("--rounds and --batch-size must be at least 1")
+    if plan.threads is not None:
+        torch.set_num_threads(plan.threads)
+    texts = [line for line in read_lines(plan.source) if line.strip()]
+    if not texts:
+        raise DataError(f"{plan.source}: there is nothing to translate")
+    references = None if plan.reference is None else list(read_lines(plan.reference))
+    checkpoint = load_checkpoint(plan.run, device="cpu")
+    ways = [_way(checkpoint, name, size, plan, texts) for size in plan.beam_sizes for name in plan.precisions]
+    others: list[float] = []
+    steps = plan.rounds * (len(ways) + (plan.against is not None)) + len(ways)
+    with tqdm(total=steps, desc="measuring", unit="translation", disable=None, leave=False) as bar:
+        for way in ways:
+            found = way.translate(texts)
+            if references is not None:
+                way.bleu = score_corpus(found, references)["bleu"].score
+            bar.update()
+        for _ in range(plan.rounds):
+            for way in ways:
+                way.seconds.append(_timed(lambda way=way: way.translate(texts)))  # type: ignore[misc]
+                bar.update()
+            if plan.against is not None:
+                others.append(_other(plan.against, len(texts)))
+                bar.update()
+    few = texts[: max(1, len(texts) // 4)]
+    fastest = min(ways, key=lambda way: median(way.seconds))
+    flat = _timed(lambda: fastest.translate(few)) / len(few) / (median(fastest.seconds) / len(texts))
+    return {
+        "machine": describe_machine(torch.device("cpu"), Precision(torch.float32, "as each way says")),
+        "run": str(plan.run),
+        "sentences": len(texts),
+        "batch_sentences": plan.batch_sentences,
+        "rounds": plan.rounds,
+        "ways": [_report(way, ways, len(texts), others) for way in ways],
+        "against": None if plan.against is None else {"command": plan.against, "sentences_per_second": median(others)},
+        "cost_of_a_sentence_among_a_quarter_of_them": flat,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def format_table(found: dict[str, Any]) -> str:
+    """Return the measurements as a table for a terminal."""
+    head = ("search", "products", "sentences/s", "x model", "of limit", "BLEU")
+    rows = [head]
+    for way in found["ways"]:
+        rows.append(
+            (
+                "greedy" if way["beam_size"] == 1 else f"beam {way['beam_size']}",
+                way["products"],
+                f"{way['sentences_per_second']:.1f}",
+                "-" if way["ratio_to_model"] is None else f"{way['ratio_to_model']:.2f}",
+                "-" if way["share_of_limit"] is None else f"{way['share_of_limit']:.0%}",
+                "-" if way["bleu"] is None else f"{way['bleu']:.2f}",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.append(
+        f"{found['sentences']:,} sentences, batches of {found['batch_sentences']}, {found['machine']['threads']} "
+        f"threads, median of {found['rounds']} rounds; peak memory {found['peak_memory_mib']:.0f} MiB; one among "
+        f"a quarter of the sentences costs {found['cost_of_a_sentence_among_a_quarter_of_them']:.2f} times as much"
+    )
+    if found["against"]:
+        lines.append(
+            f"against: {found['against']['sentences_per_second']:.1f} sentences/s ({found['against']['command']})"
+        )
+    return "\n".join(lines)
+
+
+def _report(way: Way, ways: Sequence[Way], sentences: int, others: Sequence[float]) -> dict[str, object]:
+    seconds = median(way.seconds)
+    baseline = next((other for other in ways if other.name == MODEL and other.beam_size == way.beam_size), None)
+    ratios = None if baseline is None else [b / w for b, w in zip(baseline.seconds, way.seconds, strict=True)]
+    return {
+        "beam_size": way.beam_size,
+        "products": way.name,
+        "sentences_per_second": sentences / seconds,
+        "seconds": way.seconds,
+        "ratio_to_model": None if ratios is None else median(ratios),
+        "ratio_to_against": sentences / seconds / median(others) if others else None,
+        "share_of_limit": None if way.limit_seconds is None else way.limit_seconds / seconds,
+        "bleu": way.bleu,
+    }
+
+
+def _way(checkpoint: Checkpoint, name: str, beam_size: int, plan: Plan, texts: Sequence[str]) -> Way:
+    search = _search(beam_size)
+    if name == MODEL:
+        model = checkpoint.model
+        return Way(name, beam_size, lambda some: _translate(checkpoint, model, search, some, plan.batch_sentences))
+    prepared = PreparedModel(checkpoint.model, name)
+    counter = ProductCounter()
+    counted = PreparedModel(checkpoint.model, name, watch=counter.watch)
+    _translate(checkpoint, counted, search, texts, plan.batch_sentences)
+    limit = counter.fastest_seconds()
+    return Way(
+        name, beam_size, lambda some: _translate(checkpoint, prepared, search, some, plan.batch_sentences), limit
+    )
+
+
+def _search(beam_size: int) -> Search:
+    limit, forbidden = LengthLimit(ratio=2.0), (PAD, UNK)
+    if beam_size == 1:
+        return GreedySearch(bos=BOS, eos=EOS, forbidden=forbidden, limit=limit)
+    return BeamSearch(bos=BOS, eos=EOS, beam_size=beam_size, scoring=Scoring(), forbidden=forbidden, limit=limit)
+
+
+def _translate(
+    checkpoint: Checkpoint, model: StepModel[Any], search: Search, texts: Sequence[str], size: int
+) -> list[str]:
+    tokenizers = checkpoint.tokenizer
+    encoded = tokenizers.source.encode_batch(texts)
+    order = sorted(range(len(texts)), key=lambda number: len(encoded[number]), reverse=True)
+    found = [""] * len(texts)
+    for begin in range(0, len(order), size):
+        numbers = order[begin : begin + size]
+        source, lengths = collate_source([encoded[number] for number in numbers])
+        for number, hypotheses in zip(numbers, search(model, source, lengths), strict=True):
+            found[number] = tokenizers.target.decode(hypotheses[0].tokens)
+    return found
+
+
+class ProductCounter:
+    """Counts the rows that every matrix of a model is multiplied by."""
+
+    def __init__(self) -> None:
+        self._matrices: list[tuple[Product, int]] = []
+        self._rows: dict[int, list[int]] = defaultdict(list)
+
+    def watch(self, make: MakeProduct) -> MakeProduct:
+        """Return a way to multiply that is counted."""
+
+        def counted(weight: Tensor, bias: Tensor | None = None) -> Product:
+            number = len(self._matrices)
+            product = make(weight, bias)
+            self._matrices.append((product, weight.shape[1]))
+
+            def multiply(inputs: Tensor) -> Tensor:
+                self._rows[number].append(inputs.numel() // inputs.shape[-1])
+                return product(inputs)
+
+            return multiply
+
+        return counted
+
+    def fastest_seconds(self) -> float:
+        """Return the time that all products counted take when nothing is done between them."""
+        total = 0.0
+        for number, rows in self._rows.items():
+            product, inputs = self._matrices[number]
+            typical = max(1, int(median(rows)))
+            vectors = torch.rand(typical, inputs).sub_(0.5)
+            with torch.inference_mode():
+                product(vectors)
+                done, begin = 0, time.perf_counter()
+                while time.perf_counter() - begin < REPEAT_SECONDS:
+                    product(vectors)
+                    done += 1
+                total += (time.perf_counter() - begin) / done / typical * sum(rows)
+        return total
+
+
+def _timed(call: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    call()
+    return time.perf_counter() - begin
+
+
+def _other(command: str, sentences: int) -> float:
+    """Run another program; believe the speed that it prints, or take its time from start to end."""
+    begin = time.perf_counter()
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begin
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise ConfigError(f"--against: the command ended with status {done.returncode}: {last}")
+    for line in reversed(done.stdout.splitlines()):
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict) and isinstance(said.get("sentences_per_second"), int | float):
+            return float(said["sentences_per_second"])
+    return sentences / seconds

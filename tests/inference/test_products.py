@@ -40,8 +40,8 @@ def test_products_are_near_the_exact_ones(make):
     weight, bias, inputs = drawn(OUTPUTS, INPUTS), drawn(OUTPUTS, seed=2), drawn(ROWS, INPUTS, seed=3)
     found = make(weight, bias)(inputs)
     assert found.dtype == torch.float32
-    # 8 bits of each factor: the error of a sum of 48 products of numbers around 1
-    torch.testing.assert_close(found.double(), exact(inputs, weight, bias), rtol=0, atol=0.2)
+    # 8 bits of each factor: an error of 0.07 in the mean of sums of 48 products of numbers around 1, here of 5,360
+    torch.testing.assert_close(found.double(), exact(inputs, weight, bias), rtol=0, atol=0.4)
 
 
 def test_float32_is_exact_to_its_last_digits():

@@ -23,7 +23,7 @@ _NAACL = re.compile(
 
 
 class ReferenceLinks(NamedTuple):
-    """What a person (or another program) says of one sentence pair (Och and Ney 2003, section 6)."""
+    """What a person (or another program) says of one sentence pair (Och and Ney 2003)."""
 
     sure: Links
     possible: Links  # the sure ones, too
@@ -84,7 +84,7 @@ def link_source_words(weights: NDArray[np.floating], sources: Sequence[int], tar
     """Link every source word to the target word that gave it most weight: the other way through the same weights.
 
     So may a source word that no target word looks at most still have its link, and a target word
-    several, which :func:`link_words` cannot give it. Jalili Sabet et al. (2020), "SimAlign", section 3,
+    several, which :func:`link_words` cannot give it. Jalili Sabet et al. (2020), "SimAlign",
     https://aclanthology.org/2020.findings-emnlp.147, read a matrix of similarities in both
     directions; here it is one of weights. A source word that got none has no link.
 

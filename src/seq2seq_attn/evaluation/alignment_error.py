@@ -12,7 +12,7 @@ from seq2seq_attn.alignment import Links, ReferenceLinks
 class AlignmentErrors:
     r"""Links of a whole corpus, counted, and what follows from the counts.
 
-    Och and Ney (2003), "A Systematic Comparison of Various Statistical Alignment Models", section 6,
+    Och and Ney (2003), "A Systematic Comparison of Various Statistical Alignment Models",
     https://aclanthology.org/J03-1002. With :math:`A` the links found, :math:`S` the sure and
     :math:`P \supseteq S` the possible ones of the reference:
 

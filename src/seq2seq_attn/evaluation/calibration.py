@@ -51,7 +51,7 @@ class Calibration:
 
     For translation a prediction is the most probable token behind the reference's earlier ones, and it
     is correct if it is the reference's next one: Kumar and Sarawagi (2019), "Calibration of Encoder Decoder
-    Models for Neural Machine Translation", section 2, https://arxiv.org/abs/1903.00802.
+    Models for Neural Machine Translation", https://arxiv.org/abs/1903.00802.
 
     Attributes:
         bins: from confidence 0 to 1, empty ones included.

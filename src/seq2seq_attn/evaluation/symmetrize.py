@@ -2,9 +2,9 @@
 
 A model links each word of its target to at most one word of its source. Two such sets of links, one for
 each direction, are put together by heuristics of statistical machine translation: Och and Ney (2003),
-"A Systematic Comparison of Various Statistical Alignment Models", section 5,
+"A Systematic Comparison of Various Statistical Alignment Models",
 https://aclanthology.org/J03-1002; Koehn, Och and Marcu (2003), "Statistical Phrase-Based Translation",
-section 4.2, https://aclanthology.org/N03-1017; Koehn et al. (2005), "Edinburgh System Description for the
+https://aclanthology.org/N03-1017; Koehn et al. (2005), "Edinburgh System Description for the
 2005 IWSLT Speech Translation Evaluation", https://aclanthology.org/2005.iwslt-1.8.
 """
 

@@ -196,7 +196,19 @@ def test_help_loads_nothing_heavy() -> None:
     call = "try: main({!r})\nexcept SystemExit as end: assert end.code == 0"
     first = "from seq2seq_attn.cli import main\n"
     assert loaded_by(first + call.format(["--help"]) + "\n" + call.format(["--version"])) == set()
-    verbs = ("train", "prepare", "evaluate", "compare", "translate", "align", "attend", "info", "doctor", "attentions")
+    verbs = (
+        "train",
+        "prepare",
+        "evaluate",
+        "compare",
+        "translate",
+        "score",
+        "align",
+        "attend",
+        "info",
+        "doctor",
+        "attentions",
+    )
     # typer itself loads pydantic to describe a verb's arguments
     assert loaded_by(first + "\n".join(call.format([verb, "--help"]) for verb in verbs)) <= {"pydantic"}
 

@@ -164,7 +164,7 @@ class SentencePieceTokenizer(Tokenizer):
         return self.id_to_token(token_id).startswith(WORD_START)
 
     def surface(self, token_id: int) -> str:
-        """Return the subword with a space for ``▁``; what is spelled as two characters stays so, as they may be apart."""
+        """Return the subword with a space for ``▁``; characters that are spelled as two stay so, as they may part."""
         if token_id in (PAD, BOS, EOS):
             return ""
         return UNKNOWN_TEXT if token_id == UNK else self.id_to_token(token_id).replace(WORD_START, " ")

@@ -14,6 +14,7 @@ from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.tokenizers import EOS, Tokenizers
 from seq2seq_attn.decoding import BeamSearch, Ensemble, Hypothesis, Search, StepModel
 from seq2seq_attn.errors import ConfigError, UserError
+from seq2seq_attn.inference import prepare
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.translation.constraints import Constraint, EncodedConstraint, demands_of, encode_constraint
 from seq2seq_attn.translation.forced import force
@@ -92,7 +93,7 @@ class Translator:
     def stepper(self, precision: str) -> StepModel[Any]:
         """Return what search runs, made once for each precision of its matrix products."""
         if precision not in self._steppers:
-            models: list[StepModel[Any]] = [member.model for member in self.members]
+            models: list[StepModel[Any]] = [prepare(member.model, precision) for member in self.members]
             self._steppers[precision] = models[0] if len(models) == 1 else Ensemble(models)
         return self._steppers[precision]
 

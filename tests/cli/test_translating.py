@@ -100,6 +100,16 @@ def test_json_says_all(commands: Commands, trained: Path, sentences: Path, trans
     assert [line["translations"][0]["text"] for line in lines] == [one["text"] for one in found]
 
 
+def test_lines_can_be_counted_where_a_sentence_has_too_few(commands: Commands, trained: Path, sentences: Path) -> None:
+    """One token is all there may be, and the vocabulary has ten words and the end."""
+    done = commands("translate", trained, "--source", sentences, "--n-best", 20, "--max-length", 1)
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.split("\n")[:-1]
+    assert len(lines) == 20 * len(TEXTS)
+    assert sum(bool(line) for line in lines[:20]) == 10
+    assert lines[11:40] == [""] * 29
+
+
 def test_an_ensemble_by_commas(commands: Commands, trained: Path, sentences: Path) -> None:
     both = f"{trained},{trained_transformer()}"
     done = commands("translate", both, "--source", sentences)

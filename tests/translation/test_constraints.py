@@ -124,6 +124,13 @@ def test_what_cannot_be_asked_for(constraint: Constraint, message: str) -> None:
         translator.translate(["s4 s5", "s6"], constraints=[Constraint(), constraint])
 
 
+def test_of_equal_constraints_the_one_that_fails_is_named() -> None:
+    translator = small_translator("luong-general", max_length=None, max_length_ratio=2.0)
+    asked = [Constraint(" ".join(["t4"] * 14), place=f"file:{number}") for number in (1, 2, 3)]
+    with pytest.raises(UserError, match=r"file:2: needs 15 tokens .* may have 14 at most"):
+        translator.translate(["s4 s5 s6 s7", "s4", "s4 s5 s6"], constraints=asked)
+
+
 def test_the_longest_that_fits() -> None:
     translator = small_translator("luong-general")
     (found,) = translator.translate(["s4"], constraints=[Constraint("t4 t5 t6 t4 t4 t4", ("t5 t6",))])

@@ -11,7 +11,7 @@ from torch import Tensor
 from seq2seq_attn.decoding.pool import Candidates, Live, Outcome, Pool
 from seq2seq_attn.decoding.protocol import StateT, StepModel
 from seq2seq_attn.decoding.ranking import Ranking, Ranks
-from seq2seq_attn.decoding.required import Offers, RequiredPhrases
+from seq2seq_attn.decoding.required import Going, Offers, RequiredPhrases
 from seq2seq_attn.decoding.scoring import Scoring, log_coverage
 from seq2seq_attn.decoding.selection import by_bank, by_group, by_total
 from seq2seq_attn.decoding.trellis import Trellis
@@ -71,7 +71,7 @@ class BeamRun:
             length = live.rows.length
             log_probs, weights, state = model.step(live.tokens, state)
             live = self._look(live, weights)
-            candidates = self._extend(live, self.ranking.ranks(log_probs, live.rows))
+            candidates = self._extend(live, self.ranking.ranks(log_probs, live.rows), finished)
             parents = candidates.rows.flatten()
             nodes = trellis.grow(
                 parents=live.nodes[parents],
@@ -125,19 +125,24 @@ class BeamRun:
         covered = log_coverage(live.attended, self.source_lengths[live.rows.sentences])
         return covered * self.settings.scoring.coverage_penalty
 
-    def _extend(self, live: Live, ranks: Ranks) -> Candidates:
+    def _extend(self, live: Live, ranks: Ranks, finished: Pool) -> Candidates:
         """Return the continuations of live hypotheses that stay in their beams."""
         # What is not among the best of its own row is not among the best of its beam. With groups, tokens of
         # earlier ones may fall behind: then it is not among the best of its row and as many as those.
+        required, progress = self.required, live.progress
+        if required is not None and progress is not None:
+            ranks = required.narrow(ranks, live.rows, progress)
         values, tokens = self.ranking.best(ranks, live.rows, self.settings.beam * self.settings.groups)
         offers = Offers(values, tokens, ranks.log_probs_of(values, tokens))
-        if self.required is not None and live.progress is not None:
-            offers = self.required.offer(ranks, live.rows, live.progress, offers, self.ranking.given(live.rows))
+        if required is not None and progress is not None:
+            given = self.ranking.given(live.rows)
+            free = torch.zeros_like(live.places, dtype=torch.bool) if given is None else given[0]
+            offers = required.offer(ranks, Going(live.rows, progress, free, finished.scores[:, 0] > _NEVER), offers)
         choices = offers.tokens.shape[1]
         totals = self._by_place(live, live.totals.unsqueeze(1) + offers.values, _NEVER)
-        if offers.banks is not None and self.required is not None:
+        if offers.banks is not None and required is not None:
             banks = self._by_place(live, offers.banks, 0)
-            order = by_bank(totals, banks, self.settings.beam, self.required.longest_total)
+            order = by_bank(totals, banks, self.settings.beam, required.longest_total)
         elif self.settings.groups > 1:
             spread = self._by_place(live, offers.tokens, -1)
             order = by_group(totals, spread, self.settings.beam, self.settings.groups, self.settings.diversity)

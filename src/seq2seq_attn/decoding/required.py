@@ -36,6 +36,15 @@ class Progress(NamedTuple):
         return Progress(self.spelled[rows], self.met[rows])
 
 
+class Going(NamedTuple):
+    """The hypotheses of sentences with demands, and what has come of them."""
+
+    rows: Rows
+    progress: Progress
+    given: Bool[Tensor, " rows"]  # whether what comes next is given
+    has_result: Bool[Tensor, " batch"]  # whether a sentence has a finished hypothesis
+
+
 class Offers(NamedTuple):
     """What each row could be continued with, best first."""
 
@@ -72,10 +81,10 @@ class RequiredPhrases:
         self._limits = limits
         self._eos = special.eos
         self._word_starts = None if word_starts is None else word_starts.to(device)
-        distinct = [list(dict.fromkeys(map(tuple, phrases))) for phrases in demands.required]
-        for row, phrases in enumerate(distinct):
+        for row, phrases in enumerate(demands.required):
             for phrase in phrases:
                 self._check(phrase, f"a required phrase of sentence {demands.number(row)}", ranking, special)
+        distinct = [self._not_in_others(list(dict.fromkeys(map(tuple, phrases)))) for phrases in demands.required]
         most = max(map(len, distinct))
         every = [phrase for phrases in distinct for phrase in [*phrases, *[()] * (most - len(phrases))]]
         self._phrases = padded(every, device).view(len(distinct), most, -1)
@@ -91,67 +100,92 @@ class RequiredPhrases:
         lengths = self._lengths[sentences]
         return Progress(torch.zeros_like(lengths), lengths == 0)
 
-    def offer(
-        self, ranks: Ranks, rows: Rows, progress: Progress, best: Offers, given: tuple[Tensor, Tensor] | None
-    ) -> Offers:
+    def narrow(self, ranks: Ranks, rows: Rows, progress: Progress) -> Ranks:
+        """Let only words begin where a phrase has just been written, and writing it again would not fit."""
+        if self._word_starts is None:
+            return ranks
+        lengths = self._lengths[rows.sentences]
+        waiting = lengths * (~progress.met & (progress.spelled == lengths))
+        again = rows.length + self._missing(progress, rows.sentences) + waiting.sum(dim=1)
+        late = (waiting > 0).any(dim=1) & (again >= self._limits[rows.sentences])
+        if not bool(late.any()):
+            return ranks
+        inside = ~self._word_starts.index_fill(0, torch.tensor([self._eos], device=late.device), True)
+        return ranks._replace(ranks=ranks.ranks.masked_fill(late.unsqueeze(1) & inside, _NEVER))
+
+    def offer(self, ranks: Ranks, live: Going, best: Offers) -> Offers:
         """Add to the best tokens of each row what goes on with a phrase, and leave out what does not fit.
 
         Post and Vilar (2018), section 3.1, https://aclanthology.org/N18-1119. What goes on with a phrase comes
-        through every rule that is not about phrases; and, like the end, through all of them where nothing else fits.
+        through every rule that is not about phrases; and through those, too, where a sentence has nothing else left.
 
         Args:
             ranks: of all tokens.
-            rows: the hypotheses.
-            progress: theirs.
+            live: the hypotheses.
             best: as many of their best tokens as there are places in a beam.
-            given: which rows have no choice, and what it is; they are offered nothing more.
         """
+        rows, progress = live.rows, live.progress
         sentences = rows.sentences
+        demanding = (self._totals[sentences] > 0) & ~live.given
         missing = self._missing(progress, sentences)
-        demanding = self._totals[sentences] > 0
-        if given is not None:
-            demanding = demanding & ~given[0]
-        forced = demanding & (rows.length + missing >= self._limits[sentences])
-        begun = progress.spelled < self._lengths[sentences]
-        wanted = torch.cat([~progress.met & begun & demanding.unsqueeze(1), (forced & (missing == 0)).unsqueeze(1)], 1)
-        ends = torch.full_like(sentences, self._eos).unsqueeze(1)
-        tokens = torch.cat([self._next(progress, sentences), ends], dim=1)
-        # of equal tokens the first, and none twice
-        same = tokens.unsqueeze(2) == tokens.unsqueeze(1)
+        more, wanted = self._more(rows, progress, demanding)
+        same = more.unsqueeze(2) == more.unsqueeze(1)
         wanted = wanted & ~(same & wanted.unsqueeze(1)).tril(diagonal=-1).any(dim=2)
-        log_probs = ranks.log_probs.gather(1, tokens)
-        values = torch.where(forced.unsqueeze(1), log_probs, ranks.allowed.gather(1, tokens))
-        twice = ((best.tokens.unsqueeze(2) == tokens.unsqueeze(1)) & wanted.unsqueeze(1)).any(dim=2)
-        values = torch.cat([best.values.masked_fill(twice, _NEVER), values.masked_fill(~wanted, _NEVER)], dim=1)
-        tokens = torch.cat([best.tokens, tokens], dim=1)
+        twice = ((best.tokens.unsqueeze(2) == more.unsqueeze(1)) & wanted.unsqueeze(1)).any(dim=2)
 
-        after = self.follow(progress, sentences, tokens)
-        left = self._missing(
-            Progress(*(part.flatten(0, 1) for part in after)), sentences.repeat_interleave(tokens.shape[1])
-        ).view_as(tokens)
-        is_end = tokens == self._eos
-        fits = torch.where(
-            is_end, (missing == 0).unsqueeze(1), rows.length + left < self._limits[sentences].unsqueeze(1)
+        tokens = torch.cat([best.tokens, more], dim=1)
+        log_probs = torch.cat([best.log_probs, ranks.log_probs.gather(1, more)], dim=1)
+        allowed = ranks.allowed.gather(1, more).masked_fill(~wanted, _NEVER)
+        values = torch.cat([best.values.masked_fill(twice, _NEVER), allowed], dim=1)
+        left = self._missing_after(progress, sentences, tokens)
+        fits = rows.length + left < self._limits[sentences].unsqueeze(1)
+        fits = torch.where(tokens == self._eos, (missing == 0).unsqueeze(1), fits) | ~demanding.unsqueeze(1)
+        values = values.masked_fill(~fits, _NEVER)
+        lost = self._lost(values, sentences, live.has_result) & demanding
+        anyway = fits & torch.cat([torch.zeros_like(twice), wanted[:, :-1], torch.ones_like(wanted[:, -1:])], dim=1)
+        values = torch.where(lost.unsqueeze(1), log_probs.masked_fill(~anyway, _NEVER), values)
+        return Offers(values, tokens, log_probs, self._totals[sentences].unsqueeze(1) - left)
+
+    def _more(self, rows: Rows, progress: Progress, demanding: Tensor) -> tuple[Tensor, Tensor]:
+        """Return tokens that bring phrases nearer, and the end, and which of them each row should have a look at."""
+        sentences = rows.sentences
+        whole = progress.spelled == self._lengths[sentences]
+        onward = ~progress.met & ~whole & demanding.unsqueeze(1)
+        # beginning anew may be shorter than going on, if that would spoil a phrase that waits for a word to start
+        anew = onward & (~progress.met & whole).any(dim=1, keepdim=True)
+        firsts = self._phrases[sentences, :, 0].clamp(min=0)
+        end = demanding & (self._limits[sentences] == rows.length)
+        ends = torch.full_like(sentences, self._eos).unsqueeze(1)
+        return (
+            torch.cat([self._next(progress, sentences), firsts, ends], dim=1),
+            torch.cat([onward, anew, end.unsqueeze(1)], dim=1),
         )
-        values = values.masked_fill(~fits & demanding.unsqueeze(1), _NEVER)
-        banks = self._totals[sentences].unsqueeze(1) - left
-        return Offers(values, tokens, torch.cat([best.log_probs, log_probs], dim=1), banks)
+
+    def _missing_after(self, progress: Progress, sentences: Tensor, tokens: Tensor) -> Int[Tensor, "rows chosen"]:
+        after = self.follow(progress, sentences, tokens)
+        flat = Progress(after.spelled.flatten(0, 1), after.met.flatten(0, 1))
+        return self._missing(flat, sentences.repeat_interleave(tokens.shape[1])).view_as(tokens)
+
+    def _lost(self, values: Tensor, sentences: Tensor, has_result: Bool[Tensor, " batch"]) -> Bool[Tensor, " rows"]:
+        """Tell which rows belong to a sentence that nothing can come of."""
+        goes_on = (values > _NEVER).any(dim=1)
+        hopes = has_result.long().index_add(0, sentences, goes_on.long())
+        return hopes[sentences] == 0
 
     def follow(
         self, progress: Progress, sentences: Int[Tensor, " rows"], tokens: Int[Tensor, "rows chosen"]
     ) -> Progress:
         """Return the progress of each row with each of its ``tokens``, as (rows, chosen, phrases)."""
         phrases, lengths = self._phrases[sentences], self._lengths[sentences]
-        spelled = progress.spelled
         each = torch.arange(phrases.shape[1], device=tokens.device)
-        tails = self._tails[sentences.unsqueeze(1), each, spelled]
+        tails = self._tails[sentences.unsqueeze(1), each, progress.spelled]
         longer = (tokens[:, :, None, None] == phrases.unsqueeze(1)) & tails.unsqueeze(1)
         numbers = torch.arange(1, phrases.shape[2] + 1, device=tokens.device)
-        complete = (spelled == lengths).unsqueeze(1)
+        complete = (progress.spelled == lengths).unsqueeze(1)
         if self._word_starts is not None:
             complete = complete & (self._word_starts[tokens] | (tokens == self._eos)).unsqueeze(2)
-        met = progress.met.unsqueeze(1) | complete
-        return Progress((longer * numbers).amax(dim=3), met)
+        spelled = (longer * numbers).amax(dim=3)
+        return Progress(spelled, (progress.met.unsqueeze(1) | complete).expand_as(spelled))
 
     def _next(self, progress: Progress, sentences: Int[Tensor, " rows"]) -> Int[Tensor, "rows phrases"]:
         """Return the token that goes on with each phrase; any at all for one that is complete."""
@@ -169,6 +203,18 @@ class RequiredPhrases:
             inside = ~self._word_starts[self._next(progress, sentences)]
             saved = saved - (lengths * pending).sum(dim=1, keepdim=True) * inside
         return (lengths * begun).sum(dim=1) - (saved * begun).amax(dim=1).clamp(min=0)
+
+    def _not_in_others(self, phrases: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Return the phrases that are not met by meeting another one."""
+
+        def is_in(phrase: tuple[int, ...], other: tuple[int, ...]) -> bool:
+            places = range(len(phrase), len(other) + 1)
+            ends = [end for end in places if other[end - len(phrase) : end] == phrase]
+            return any(
+                end == len(other) or self._word_starts is None or bool(self._word_starts[other[end]]) for end in ends
+            )
+
+        return [one for one in phrases if not any(is_in(one, other) for other in phrases if other != one)]
 
     def _check(self, phrase: Sequence[int], what: str, ranking: Ranking, special: SpecialTokens) -> None:
         check_tokens(phrase, special, what)

@@ -136,15 +136,30 @@ def build_scoring(decoding: DecodingConfig) -> Scoring:
     )
 
 
-def score_of(scoring: Scoring, found: Hypothesis) -> float:
-    """Return the score of a hypothesis, whatever has found it."""
-    length = len(found.token_log_probs)
-    log_prob = torch.tensor([found.log_prob], dtype=torch.float64)
-    score = scoring.upto(length, log_prob.device).score(log_prob, length)
-    if scoring.coverage_penalty:
-        attended = found.weights.double().sum(dim=0, keepdim=True)
-        score = score + scoring.coverage_penalty * log_coverage(attended, torch.tensor([attended.shape[1]]))
-    return score.item()
+class Scores:
+    """The scores of hypotheses, whatever has found them.
+
+    Args:
+        scoring: what they are ranked by.
+    """
+
+    def __init__(self, scoring: Scoring) -> None:
+        self._scoring = scoring
+        self._longest = 0
+        self._by_length = scoring.upto(0, torch.device("cpu"))
+
+    def __call__(self, found: Hypothesis) -> float:
+        """Return the score of one."""
+        length = len(found.token_log_probs)
+        if length > self._longest:
+            self._longest = 2 * length
+            self._by_length = self._scoring.upto(self._longest, torch.device("cpu"))
+        score = self._by_length.score(torch.tensor([found.log_prob], dtype=torch.float64), length)
+        if self._scoring.coverage_penalty:
+            attended = found.weights.double().sum(dim=0, keepdim=True)
+            covered = log_coverage(attended, torch.tensor([attended.shape[1]]))
+            score = score + self._scoring.coverage_penalty * covered
+        return score.item()
 
 
 def length_limit(decoding: DecodingConfig) -> LengthLimit:

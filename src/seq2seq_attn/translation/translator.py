@@ -22,7 +22,7 @@ from seq2seq_attn.translation.maps import token_maps, written_tokens
 from seq2seq_attn.translation.members import Member, load_members
 from seq2seq_attn.translation.results import Results
 from seq2seq_attn.translation.risk import least_risk
-from seq2seq_attn.translation.searches import TargetTokens, build_scoring, build_search, length_limit, score_of
+from seq2seq_attn.translation.searches import Scores, TargetTokens, build_scoring, build_search, length_limit
 from seq2seq_attn.translation.sources import Sentence, SourceBatch, Sources
 from seq2seq_attn.translation.translation import TokenMap, Translation, blank
 from seq2seq_attn.translation.unknown_words import UnknownWords, read_lexicon
@@ -37,10 +37,11 @@ class Plan(NamedTuple):
     demanding: bool
     search: Search
     results: Results
+    scores: Scores
 
     def score(self, found: Hypothesis) -> float:
         """Return what beam search has ranked a hypothesis by, or would have where another search has found it."""
-        return found.score if isinstance(self.search, BeamSearch) else score_of(build_scoring(self.decoding), found)
+        return found.score if isinstance(self.search, BeamSearch) else self.scores(found)
 
 
 class Translator:
@@ -188,7 +189,7 @@ class Translator:
         if len(sources) != len(targets):
             raise UserError(f"there are {len(sources)} sources, but {len(targets)} targets; give one to each")
         decoding = decoding or self.decoding
-        scoring, results, tokenizer = build_scoring(decoding), Results(self.tokenizers), self.tokenizers.target
+        scores, results, tokenizer = Scores(build_scoring(decoding)), Results(self.tokenizers), self.tokenizers.target
         read = Sources(sources, self.members, self.device)
         written = [written_tokens(target, tokenizer) for target in targets]
         found = [blank(source) for source in sources]
@@ -196,7 +197,7 @@ class Translator:
         size = batch_sentences or decoding.batch_sentences
         for number, forced in force(self.stepper(decoding.precision), read, written, wanted=wanted, size=size):
             target = targets[number]
-            score = score_of(scoring, forced)
+            score = scores(forced)
             if isinstance(target, Translation):
                 found[number] = results.translation(read[number], forced, score=score, text=target.text)
             else:
@@ -245,7 +246,8 @@ class Translator:
                 )
             lexicon = {} if decoding.lexicon is None else read_lexicon(decoding.lexicon)
             unknown_words = UnknownWords(self.tokenizers, lexicon)
-        self._plan = Plan(decoding, count, demanding, search, Results(self.tokenizers, unknown_words))
+        results = Results(self.tokenizers, unknown_words)
+        self._plan = Plan(decoding, count, demanding, search, results, Scores(build_scoring(decoding)))
         return self._plan
 
     def _encode(

@@ -117,7 +117,7 @@ def _first(ranks: Tensor) -> tuple[Tensor, Tensor]:
         early, chunk = by_chunk.amax(dim=2).max(dim=1)
         inside = by_chunk[torch.arange(rows, device=ranks.device), chunk].max(dim=1).indices
         later = (values > early) if whole < vocab else torch.zeros_like(early, dtype=torch.bool)
-        values = torch.where(later, values, early)
+        values = torch.maximum(values, early) if whole < vocab else early  # which keeps what is not a number
         tokens = torch.where(later, tokens + whole, chunk * _CHUNK + inside)
     check_numbers(values)
     return values.unsqueeze(1), tokens.unsqueeze(1)

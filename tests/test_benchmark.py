@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from itertools import count
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from specs import written
+from tiny import trained_run
 
 from seq2seq_attn import load_config
 from seq2seq_attn.config.schema import AttentionConfig
@@ -24,6 +27,7 @@ from benchmarking.attention import summarize, time_in_turns  # noqa: E402
 from benchmarking.batches import MEAN_LENGTH, gather  # noqa: E402
 from benchmarking.command import main  # noqa: E402
 from benchmarking.specs import parse_spec  # noqa: E402
+from benchmarking.translate import ProductCounter  # noqa: E402
 
 
 def tiny_config(folder: Path, **model: object) -> Path:
@@ -199,3 +203,51 @@ def test_keys_with_a_dot_are_of_the_configuration():
     assert "/" not in parse_spec("luong-general+training.x=a/b").folder
     with pytest.raises(ConfigError, match="no mechanism 'general-luong'"):
         parse_spec("general-luong+heads=2")
+
+
+def test_translating_is_measured_in_every_precision_with_the_same_translations(tmp_path):
+    source, reference = tmp_path / "test.en", tmp_path / "test.pt"
+    source.write_text("one two three\nfive\nnine eight\n", encoding="utf-8")
+    reference.write_text("três dois um\ncinco\noito nove\n", encoding="utf-8")
+    other = f'{sys.executable} -c "print(\'{{\\"sentences_per_second\\": 12.5}}\')"'
+    done = run(
+        "translate", trained_run(), "--source", source, "--reference", reference, "--rounds", 2, "--beam-size", 2,
+        "--precision", "model", "--precision", "float32", "--against", other, "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["sentences"], found["batch_sentences"], found["machine"]["threads"]) == (3, 64, 1)
+    model, prepared = found["ways"]
+    assert (model["products"], prepared["products"], prepared["beam_size"]) == ("model", "float32", 2)
+    assert model["bleu"] == prepared["bleu"]
+    assert model["share_of_limit"] is None
+    assert 0 < prepared["share_of_limit"] < 1
+    ratios = [a / b for a, b in zip(model["seconds"], prepared["seconds"], strict=True)]
+    assert prepared["ratio_to_model"] == pytest.approx(sum(ratios) / 2)
+    assert found["against"]["sentences_per_second"] == 12.5
+    assert prepared["ratio_to_against"] == pytest.approx(prepared["sentences_per_second"] / 12.5)
+
+
+def test_products_are_counted_row_by_row():
+    counter = ProductCounter()
+    product = counter.watch(lambda weight, bias=None: lambda inputs: inputs @ weight.T)(torch.zeros(7, 5))
+    product(torch.zeros(2, 3, 5))
+    product(torch.zeros(11, 5))
+    assert counter.rows == {0: [6, 11]}
+    unused = counter.fastest_seconds()
+    assert 0 < unused < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--rounds", "0"), "--rounds and --batch-size must be at least 1"),
+        (("--precision", "float8"), "float8.*unknown"),
+        (("--against", f"{sys.executable} -c 'raise SystemExit(3)'"), "ended with status 3"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(tmp_path, options, words, capsys):
+    source = tmp_path / "test.en"
+    source.write_text("one two\n", encoding="utf-8")
+    assert main(["translate", str(trained_run()), "--source", str(source), "--rounds", "1", *options]) == 2
+    assert re.search(words, capsys.readouterr().err)

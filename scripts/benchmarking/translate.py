@@ -212,11 +212,15 @@ def _translate(
 
 
 class ProductCounter:
-    """Counts the rows that every matrix of a model is multiplied by."""
+    """Counts the rows that every matrix of a model is multiplied by.
+
+    Attributes:
+        rows: of every product with a matrix, by the number of the matrix.
+    """
 
     def __init__(self) -> None:
         self._matrices: list[tuple[Product, int]] = []
-        self._rows: dict[int, list[int]] = defaultdict(list)
+        self.rows: dict[int, list[int]] = defaultdict(list)
 
     def watch(self, make: MakeProduct) -> MakeProduct:
         """Return a way to multiply that is counted."""
@@ -227,7 +231,7 @@ class ProductCounter:
             self._matrices.append((product, weight.shape[1]))
 
             def multiply(inputs: Tensor) -> Tensor:
-                self._rows[number].append(inputs.numel() // inputs.shape[-1])
+                self.rows[number].append(inputs.numel() // inputs.shape[-1])
                 return product(inputs)
 
             return multiply
@@ -237,7 +241,7 @@ class ProductCounter:
     def fastest_seconds(self) -> float:
         """Return the time that all products counted take when nothing is done between them."""
         total = 0.0
-        for number, rows in self._rows.items():
+        for number, rows in self.rows.items():
             product, inputs = self._matrices[number]
             typical = max(1, int(median(rows)))
             vectors = torch.rand(typical, inputs).sub_(0.5)

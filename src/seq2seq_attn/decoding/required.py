@@ -116,7 +116,7 @@ class RequiredPhrases:
     def offer(self, ranks: Ranks, live: Going, best: Offers) -> Offers:
         """Add to the best tokens of each row what goes on with a phrase, and leave out what does not fit.
 
-        Post and Vilar (2018), section 3.1, https://aclanthology.org/N18-1119. What goes on with a phrase comes
+        Post and Vilar (2018), https://aclanthology.org/N18-1119. What goes on with a phrase comes
         through every rule that is not about phrases; and through those, too, where a sentence has nothing else left.
 
         Args:

@@ -24,7 +24,7 @@ class Scoring:
     ``none``        ``log_prob``: favors short translations
     ``average``     ``log_prob / length ** length_penalty``: the mean of the tokens' log-probabilities at 1
     ``gnmt``        ``log_prob / ((5 + length) / 6) ** length_penalty``: Wu et al. (2016), equation 14
-    ``reward``      ``log_prob + length_penalty * length``: a word reward, He et al. (2016), section 3.3
+    ``reward``      ``log_prob + length_penalty * length``: a word reward, He et al. (2016)
     ==============  =========================================================================================
 
     To this the coverage penalty is added, ``coverage_penalty * sum_j log(min(sum_t p_tj, 1))`` over the positions j

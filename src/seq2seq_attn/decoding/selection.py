@@ -23,7 +23,7 @@ def by_group(
 ) -> Int[Tensor, "beams beam"]:
     """Let groups choose one after the other, and each avoid what those before it chose.
 
-    Diverse beam search with Hamming diversity, Vijayakumar et al. (2018), equation 5 and section 3.3,
+    Diverse beam search with Hamming diversity, Vijayakumar et al. (2018), algorithm 1,
     https://arxiv.org/abs/1610.02424: a token costs ``diversity`` for every hypothesis of an earlier group that goes
     on with it now. Departing from them, the cost decides this choice only and stays in no total, so that
     hypotheses of all groups can be compared.
@@ -52,8 +52,8 @@ def by_bank(
 ) -> Int[Tensor, "beams beam"]:
     """Divide a beam evenly among those that have as many required tokens.
 
-    Dynamic beam allocation, Post and Vilar (2018), section 3.2, https://aclanthology.org/N18-1119, without a loop
-    as by Hu et al. (2019), section 3.2, https://aclanthology.org/N19-1090: the best of every bank, the fullest
+    Dynamic beam allocation, Post and Vilar (2018), https://aclanthology.org/N18-1119, without a loop as by Hu et al.
+    (2019), https://aclanthology.org/N19-1090: the best of every bank, the fullest
     bank first, then the second best, and so on. What a bank cannot fill goes to the others.
 
     Args:

@@ -14,7 +14,7 @@ _NEVER = float("-inf")
 
 
 class NoRepeatNGram:
-    """No ``size`` tokens in a row are written twice; Paulus, Xiong and Socher (2018), section 2.5.
+    """No ``size`` tokens in a row are written twice; Paulus, Xiong and Socher (2018).
 
     https://arxiv.org/abs/1705.04304. They forbid trigrams. The end of a sentence is never forbidden.
 

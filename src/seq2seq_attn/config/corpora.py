@@ -15,7 +15,8 @@ class Aligned(Section):
 
     alignments: Files | None = Field(
         default=None,
-        description="Word alignments, a line per pair, in Pharaoh format (`0-0 1-2`); a file for each file of text.",
+        description="Word alignments, in Pharaoh format (a line per pair: `0-0 1-2`) or NAACL format; a file for each "
+        "file of text.",
     )
 
     def conflicts(self) -> Iterator[tuple[str, str]]:

@@ -204,7 +204,7 @@ def test_a_run_that_cannot_be_opened(
         (["translate", "RUN", "--source", "nothing.en"], ["nothing.en: no such file (looked for it in "]),
         (["translate", "RUN", "--output", "nowhere/out"], ["nowhere/out: the folder nowhere does not exist"]),
         (["translate", "RUN", "--output", "."], ["is a folder; name a file in it"]),
-        (["translate", "RUN", "--beam-size", "0"], ["beam_size is 0"]),
+        (["translate", "RUN", "--beam-size", "0"], ["beam_size: expected at least 1, got the number 0"]),
         (["translate", "RUN", "--n-best", "0"], ["--n-best is 0"]),
         (["translate", "RUN", "--n-best", "3", "--beam-size", "2", "--source", "text"], ["n_best is 3"]),
         (["translate", "RUN", "--device", "abacus"], ["abacus"]),

@@ -149,7 +149,7 @@ def test_unknown_words_by_a_lexicon(commands: Commands, trained: Path, sentences
 WRONG = {
     "--beam-size 0": "beam_size: expected at least 1, got the number 0",
     "--beam-size 2 --n-best 3": "n_best is 3, but a beam of 2 gives 1 to 2 hypotheses",
-    "--n-best 0": "n_best is 0, but it must be at least 1",
+    "--n-best 0": "--n-best is 0, but it must be at least 1",
     "--mbr chrf --candidates 2 --n-best 3": "n_best is 3, but minimum_risk.candidates is 2",
     "--min-length 5 --max-length 5": "min_length: is 5, but max_length is 5",
     "--normalization gnm": "length_normalization: expected average, none, gnmt or reward, got the text 'gnm'; did you",

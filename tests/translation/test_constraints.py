@@ -141,6 +141,9 @@ def test_what_does_not_go_together() -> None:
     translator = small_translator("luong-general", sampling=SamplingConfig())
     with pytest.raises(ConfigError, match="sampling cannot promise that a phrase appears"):
         translator.translate(["s4"], constraints=[Constraint(required=("t4",))])
+    translator = small_translator("luong-general", beam_size=4, diverse_groups=2)
+    with pytest.raises(ConfigError, match="diverse_groups and phrases that must appear exclude one another"):
+        translator.translate([""], constraints=[Constraint(required=("t4",))])
     with pytest.raises(UserError, match="there are 2 constraints for 1 sentences"):
         translator.translate(["s4"], constraints=[Constraint()] * 2)
 

@@ -168,6 +168,8 @@ def decoding_of(old: DecodingConfig, options: Mapping[str, Any], *, n_best: int 
     """
     from seq2seq_attn.config import change_decoding
 
+    if n_best < 1:
+        raise ConfigError(f"--n-best is {n_best}, but it must be at least 1")
     changes = _parse_keys(options.get("decoding") or ())
     changes |= {key: options[name] for name, key in _KEYS.items() if options.get(name) is not None}
     if options.get("forbid"):

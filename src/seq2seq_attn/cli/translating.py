@@ -76,8 +76,6 @@ def translate(
     from seq2seq_attn.experiment.stream import Streaming, translate_stream
     from seq2seq_attn.translation import Constraint, Translator
 
-    if n_best < 1:
-        raise ConfigError(f"--n-best is {n_best}, but it must be at least 1")
     if scores and json_output:
         raise ConfigError("--json has all scores in it; leave out --scores")
     translator = Translator.load(run, device=device)

@@ -110,6 +110,8 @@ def build_search(
             forbidden=forbidden,
             rules=rules,
         )
+    if demanding and decoding.diverse_groups > 1:
+        raise ConfigError("diverse_groups and phrases that must appear exclude one another; ask for one of them")
     if decoding.beam_size == wanted == 1 and not demanding:
         return GreedySearch(bos=BOS, eos=EOS, forbidden=forbidden, limit=limit, rules=rules)
     return BeamSearch(

@@ -70,6 +70,14 @@ def test_excluded_tokens_are_as_good_as_impossible(vocab, count, excluded):
 
 
 @pytest.mark.parametrize("count", [1, 5])
+def test_of_all_equal_the_first_are_chosen(count):
+    for vocab in (63, 64, 200, 4271):
+        values, tokens = best_choices(torch.zeros(3, vocab), count, torch.tensor([[1]]))
+        assert tokens.tolist() == [[0, 2, 3, 4, 5][:count]] * 3
+        assert not values.any()
+
+
+@pytest.mark.parametrize("count", [1, 5])
 def test_not_a_number_is_noticed_wherever_it_is(count):
     for place in (0, 63, 64, 4000, 4270):
         ranks = torch.zeros(3, 4271)

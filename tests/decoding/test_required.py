@@ -124,6 +124,59 @@ def test_a_narrow_beam_does_better_than_writing_the_phrase_at_the_end():
     assert found.tokens == (5, 3)
 
 
+class Fixed(WideTable):
+    """The same log-probabilities whatever was written, but for what a rule of the test changes."""
+
+    def __init__(self, row, after=None):
+        super().__init__(0, SIZE)
+        object.__setattr__(self, "row", row)
+        object.__setattr__(self, "after", after or (lambda prefix: {}))
+
+    def log_probs(self, sentence, prefix):
+        row = {**dict.fromkeys(range(SIZE), -9.0), **self.row, **self.after(prefix)}
+        return tuple(row[token] for token in range(SIZE))
+
+
+def test_a_hypothesis_with_the_phrase_stays_though_those_without_are_more_probable():
+    """Seven tokens are better than the phrase at any time, and a beam without banks holds only them to the limit."""
+    table = Fixed(
+        dict.fromkeys(range(5, 12), -2.0),
+        lambda prefix: {3: -9.0 if prefix else -6.0, EOS: -0.1 if 3 in prefix else -9.0},
+    )
+    search = BeamSearch(beam_size=4, scoring=Scoring(normalization="none"), limit=LengthLimit(extra=12), **COMMON)
+    ((found,),) = search(TableModel(table), *batch([1], [3]), Demands(required=[[(3,)]]))
+    assert (found.tokens, found.log_prob) == ((3,), -6.1)
+
+
+def test_phrases_come_through_rules_at_the_price_of_the_model():
+    table = Fixed({5: -0.5}, lambda prefix: {EOS: -0.1 if prefix == (5, 5, 5) else -9.0})
+    for rule in (NoRepeatNGram(1), NoRepeatNGram(2), RepetitionPenalty(3.0)):
+        search = BeamSearch(beam_size=4, rules=[rule], **COMMON)
+        ((found,),) = search(TableModel(table), *batch([1], [3]), Demands(required=[[(5, 5, 5)]]))
+        assert found.tokens == (5, 5, 5)
+        assert found.score * 4 == pytest.approx(-1.6)
+
+
+def test_a_word_starts_behind_a_phrase_though_the_model_would_go_on():
+    """There is room for two more tokens, which must be there, and none to write the phrase again."""
+    table = Fixed({6: -0.1, 8: -0.2})
+    limit = LengthLimit(ratio=0, extra=5, shortest=4)
+    search = BeamSearch(beam_size=1, limit=limit, word_starts=STARTS, **COMMON)
+    ((found,),) = search(TableModel(table), *batch([1], [3]), Demands(required=[[(1, 6, 6)]]))
+    assert found.finished
+    assert len(found.tokens) == 4
+    assert found.tokens[:3] == (1, 6, 6)
+    assert STARTS[found.tokens[3]]
+
+
+def test_what_must_appear_wins_over_what_must_not_if_one_has_to_give_way():
+    rule = ForbiddenPhrases(["new york city"], ["", " new", "", " york", "", " city", *[" x"] * 7], EOS)
+    search = BeamSearch(beam_size=3, rules=[rule], limit=LengthLimit(ratio=0, extra=4), **COMMON)
+    demands = Demands(prefixes=[(1, 3)], required=[[(5,)]])
+    ((found,),) = search(TableModel(WideTable(1, SIZE)), *batch([1], [3]), demands)
+    assert (found.tokens, found.finished) == ((1, 3, 5), True)
+
+
 def test_what_is_asked_of_one_sentence_leaves_the_others_alone():
     table = WideTable(3, SIZE)
     search = BeamSearch(beam_size=4, n_best=4, limit=LengthLimit(ratio=1, extra=4), **COMMON)

@@ -11,11 +11,13 @@ from seq2seq_attn.config.types import (
     Count,
     CountOrZero,
     NotNegative,
+    OneOrMany,
     Positive,
     Section,
     Share,
     ShareOrAll,
     Shorthand,
+    Text,
     wrong,
 )
 
@@ -90,6 +92,15 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="Of matrix products; auto: the fastest that the device multiplies natively."
     )
+    initial: Text | None = Field(
+        default=None,
+        description="Run (its best checkpoint) or checkpoint folder whose parameters this training begins with.",
+    )
+    freeze: Annotated[tuple[Text, ...], OneOrMany()] | None = Field(
+        default=None,
+        description="Parameters that do not learn: a pattern such as `encoder.*` or a list of them; `*` stands for any "
+        "text.",
+    )
     optimizer: OptimizerConfig = Field(default=OptimizerConfig(), description="Update rule.")
     schedule: ScheduleConfig = Field(default=ScheduleConfig(), description="Learning rate over time.")
     label_smoothing: Share = Field(default=0.1, description="Probability taken from the right token for all others.")
@@ -100,6 +111,11 @@ class TrainingConfig(Section):
         default=0.0, description="Factor of the penalty on looking again where one has looked; 0: none."
     )
     clip_norm: Positive | None = Field(default=1.0, description="Largest norm of the gradient; null: any.")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="Decay of an exponential moving average of the parameters, such as 0.999, which is then what is "
+        "validated and kept as the model; null: none.",
+    )
     batch_tokens: Count | None = Field(
         default=None,
         description="Target tokens of a batch, padding included; "

@@ -30,6 +30,7 @@ from seq2seq_attn.experiment.run_folder import (
     write_run_config,
 )
 from seq2seq_attn.experiment.splits import EvaluationSet, read_split
+from seq2seq_attn.experiment.updating import build_updater
 from seq2seq_attn.experiment.validation import Validator
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
@@ -37,12 +38,9 @@ from seq2seq_attn.runtime import Precision, choose_device, choose_precision, see
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import JsonLines, Screen, Sink, TensorBoard
-from seq2seq_attn.training.optimizers import build_optimizer
 from seq2seq_attn.training.schedules import Schedule
 from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.trainer import Settings, Trainer
-from seq2seq_attn.training.updater import Updater
-from seq2seq_attn.training.weight_losses import WeightLosses
 
 RUNS = Path("runs")
 
@@ -182,17 +180,8 @@ def _build_trainer(
     training = config.training
     device = next(model.parameters()).device
     higher = training.validation_metric == "bleu"
-    updater = Updater(
-        model,
-        build_optimizer(model, **training.optimizer.model_dump()),
-        device=device,
-        precision=precision,
-        label_smoothing=training.label_smoothing,
-        clip_norm=training.clip_norm,
-        weight_losses=WeightLosses(
-            training.coverage_loss, training.guided_alignment.weight, training.guided_alignment.loss
-        ),
-    )
+    updater = build_updater(training, model, precision)
+    validator = _build_validator(config, model, prepared, precision, interrupts)
     store = CheckpointStore(
         folder / CHECKPOINTS,
         metric=training.validation_metric,
@@ -202,7 +191,12 @@ def _build_trainer(
 
     def save(state: TrainState, scores: Mapping[str, float] | None) -> None:
         content = {"state": asdict(state), "random": _random_states(), **updater.state_dict()}
-        store.save(model, content, step=state.step, epoch=state.epoch, scores=scores)
+        with updater.averaged():
+            store.save(model, content, step=state.step, epoch=state.epoch, scores=scores)
+
+    def validate() -> Mapping[str, float]:
+        with updater.averaged():
+            return validator()
 
     trainer = Trainer(
         updater=updater,
@@ -225,7 +219,7 @@ def _build_trainer(
             higher_is_better=higher,
             log_every=training.log_every,
         ),
-        validate=_build_validator(config, model, prepared, precision, interrupts),
+        validate=validate,
         save=save,
         sinks=[Screen()],
         interrupts=interrupts,

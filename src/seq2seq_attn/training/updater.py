@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
+from seq2seq_attn.training.averages import MovingAverage
 from seq2seq_attn.training.losses import forced_loss
 from seq2seq_attn.training.weight_losses import WeightLosses
 
@@ -40,6 +42,7 @@ class Updater:
         label_smoothing: share of probability given to all tokens alike.
         clip_norm: largest norm of the gradient; None for any.
         weight_losses: what is added for the attention weights.
+        average: of the parameters; None to keep none.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Updater:
         label_smoothing: float,
         clip_norm: float | None,
         weight_losses: WeightLosses | None = None,
+        average: MovingAverage | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -59,6 +63,7 @@ class Updater:
         self.precision = precision
         self.label_smoothing = label_smoothing
         self.weight_losses = weight_losses or WeightLosses()
+        self.average = average
         self.clip_norm = float("inf") if clip_norm is None else clip_norm
         # float16 has so narrow a range that small gradients vanish unless the loss is scaled up
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
@@ -90,11 +95,18 @@ class Updater:
         self.optimizer.zero_grad(set_to_none=True)
         return StepResult(likelihood, norm, tokens, sums)
 
+    def averaged(self) -> AbstractContextManager[None]:
+        """Give the model its averaged parameters until the block ends, where an average is kept."""
+        return nullcontext() if self.average is None else self.average.applied()
+
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs of optimizer and scaler."""
-        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+        """Return what a resumed run needs of optimizer, scaler and average."""
+        average = {} if self.average is None else {"average": self.average.state_dict()}
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(), **average}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])

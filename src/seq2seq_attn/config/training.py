@@ -134,6 +134,9 @@ class TrainingConfig(Section):
     patience: Count | None = Field(
         default=5, description="Validations without progress before training stops; null: never."
     )
+    max_bad_steps: Count = Field(
+        default=5, description="Steps in a row whose loss or gradient is not finite, after which training ends."
+    )
     keep_best: Count = Field(default=3, description="How many of the best checkpoints stay on disk.")
     validation_metric: Literal["bleu", "loss"] = Field(default="bleu", description="What makes a checkpoint the best.")
     log_every: Count = Field(default=50, description="Steps between two log lines.")

@@ -10,6 +10,7 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
+from seq2seq_attn.errors import TrainingError
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.runtime import optional_import
 from seq2seq_attn.training.weight_losses import WEIGHT_LOSSES
@@ -42,12 +43,23 @@ class JsonLines:
             last = (resume_step, validated)
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
             write_atomic(path, "".join(line for line in lines if _place(line) <= last))
-        self._file = path.open("a", encoding="utf-8")
+        self._path = path
+        # without a buffer: what the disk had no room for must not be tried again when the file is closed
+        self._file = path.open("ab", buffering=0)
 
     def write(self, record: Record) -> None:
-        """Append a line."""
-        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self._file.flush()
+        """Append a line.
+
+        Raises:
+            TrainingError: if there is no room for it.
+        """
+        line = (json.dumps(record, ensure_ascii=False) + "\n").encode()
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            raise TrainingError(f"{self._path}: cannot be written: {error.strerror}") from error
+        if written != len(line):
+            raise TrainingError(f"{self._path}: no room for another line")
 
     def close(self) -> None:
         """Close the file."""
@@ -94,6 +106,7 @@ class Screen:
     def __init__(self, *, quiet: bool = False) -> None:
         self._bar: tqdm[NoReturn] | None = None
         self._quiet = quiet
+        self._told: set[object] = set()
 
     def start_epoch(self, number: int, *, total: int, done: int) -> None:
         """Show a new bar of ``total`` batches."""
@@ -115,8 +128,13 @@ class Screen:
             self._bar.update(batches)
 
     def write(self, record: Record) -> None:
-        """Show a training record beside the bar, any other as a line of its own."""
+        """Show a training record beside the bar, any other as a line of its own; of a kind with messages the first."""
         if self._quiet:
+            return
+        if "message" in record:
+            if record["kind"] not in self._told:
+                self._told.add(record["kind"])
+                tqdm.write(str(record["message"]), file=sys.stderr)
             return
         if record["kind"] == "train":
             names = ("loss", *(name for name in WEIGHT_LOSSES if name in record), "tokens_per_second", "minutes_left")

@@ -23,6 +23,9 @@ class TrainState:
         window_loss: loss summed since the last log line.
         window_tokens: target tokens since the last log line.
         window_weight_losses: losses on attention weights summed since then, by name.
+        skipped_steps: steps whose loss or gradient was not finite; they count as steps, and changed nothing.
+        skipped_in_a_row: of them, those since the last step that was made.
+        split_batches: how often a batch was split for want of memory.
     """
 
     step: int = 0
@@ -38,3 +41,6 @@ class TrainState:
     window_loss: float = 0.0
     window_tokens: int = 0
     window_weight_losses: dict[str, float] = field(default_factory=dict)
+    skipped_steps: int = 0
+    skipped_in_a_row: int = 0
+    split_batches: int = 0

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.errors import TrainingError
+from seq2seq_attn.training.guard import BadSteps, StepGuard
+from seq2seq_attn.training.guard_memory import NoMemory
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import Screen, Sink
@@ -22,6 +24,9 @@ from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.updater import Updater
 
 Scores = Mapping[str, float]
+
+SAVED_FIRST = (Interrupted, BadSteps, NoMemory)
+"""What ends a training whose state is sound; it has been saved when they are raised."""
 
 
 @runtime_checkable
@@ -48,6 +53,7 @@ class Settings:
         metric: the score that decides what is best.
         higher_is_better: whether more of it is better.
         log_every: steps between log lines.
+        max_bad_steps: skipped steps in a row that end training.
     """
 
     learning_rate: float
@@ -58,6 +64,7 @@ class Settings:
     metric: str = "bleu"
     higher_is_better: bool = True
     log_every: int = 50
+    max_bad_steps: int = 5
 
 
 class Trainer:
@@ -95,7 +102,9 @@ class Trainer:
         self.sinks = sinks
         self.interrupts = interrupts
         self.screen = next((sink for sink in sinks if isinstance(sink, Screen)), Screen(quiet=True))
+        self.guard = StepGuard(updater, max_bad_steps=settings.max_bad_steps, emit=self._emit)
         self.state = TrainState()
+        self._saved_step = 0
         self._stream: Iterator[Batch] | None = None
         self._window_loss = torch.zeros(())
         self._window_weight_losses: dict[str, Tensor] = {}
@@ -107,8 +116,11 @@ class Trainer:
 
         Raises:
             Interrupted: after a signal; everything has been saved.
-            TrainingError: if the loss is no number any more.
+            BadSteps: if several steps in a row could not be made; the state has been saved.
+            NoMemory: if there is none for one sentence pair; the state has been saved.
+            TrainingError: if the loss is no number any more; nothing is saved.
         """
+        self._saved_step = self.state.step
         self._clock = time.perf_counter()
         self._window_start = (self.state.seconds, self.state.window_tokens)
         self._window_loss = self._sum(self.state.window_loss)
@@ -121,11 +133,13 @@ class Trainer:
                 if reason is not None:
                     break
                 self._advance()
+                self.guard.check(self.state)
                 self.interrupts.check()
             if self.state.validated_step != self.state.step:
                 self._judge()
-        except Interrupted:
-            self._save(None)
+        except SAVED_FIRST:
+            if self.state.step != self._saved_step:
+                self._save(None)
             raise
         finally:
             self._stream = None
@@ -162,6 +176,7 @@ class Trainer:
         self.screen.advance(len(group))
         if state.batch >= total:
             state.epoch, state.batch, self._stream = state.epoch + 1, 0, None
+        self.guard.watch(state, group, result)
         self._tick()
         if state.step % self.settings.log_every == 0:
             self._log(rate, float(result.gradient_norm), share_done)
@@ -173,6 +188,9 @@ class Trainer:
 
     def _log(self, rate: float, gradient_norm: float, share_done: float) -> None:
         state = self.state
+        self.guard.settle(state)
+        if not state.window_tokens:
+            return  # nothing was learned since the last line
         loss = float(self._window_loss) / state.window_tokens
         self._check(loss)
         since, already = self._window_start
@@ -185,7 +203,7 @@ class Trainer:
             "perplexity": _perplexity(loss),
             **{name: float(value) / state.window_tokens for name, value in self._window_weight_losses.items()},
             "learning_rate": rate,
-            "gradient_norm": gradient_norm,
+            "gradient_norm": gradient_norm if math.isfinite(gradient_norm) else None,
             "tokens": state.tokens,
             "tokens_per_second": (state.window_tokens - already) / seconds,
             "seconds": state.seconds,
@@ -206,6 +224,7 @@ class Trainer:
     def _judge(self) -> None:
         """Validate, remember whether it was progress, save."""
         state, settings = self.state, self.settings
+        self.guard.settle(state)
         self.updater.model.eval()
         scores = self.validate()
         self._check(scores["loss"])
@@ -231,10 +250,12 @@ class Trainer:
             )
 
     def _save(self, scores: Scores | None) -> None:
+        self.guard.settle(self.state)
         self._tick()
         self.state.window_loss = float(self._window_loss)
         self.state.window_weight_losses = {name: float(value) for name, value in self._window_weight_losses.items()}
         self.save(self.state, scores)
+        self._saved_step = self.state.step
         self._tick()
 
     def _emit(self, record: Mapping[str, object]) -> None:

@@ -14,8 +14,12 @@ from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.averages import MovingAverage
-from seq2seq_attn.training.losses import forced_loss
+from seq2seq_attn.training.guard_memory import learn_in_parts
+from seq2seq_attn.training.losses import batch_loss, forced_loss
 from seq2seq_attn.training.weight_losses import WeightLosses
+
+LOSS = "loss"
+LIKELIHOOD = "likelihood"
 
 
 class StepResult(NamedTuple):
@@ -25,6 +29,8 @@ class StepResult(NamedTuple):
     gradient_norm: Tensor  # before clipping
     tokens: int
     weight_losses: Mapping[str, Tensor] = MappingProxyType({})  # by name, summed over tokens, without their factors
+    skipped: Tensor = torch.tensor(False)  # loss or gradient was not finite: nothing was learned, all sums are 0
+    splits: int = 0  # how often a batch was split for want of memory
 
 
 class Updater:
@@ -69,31 +75,76 @@ class Updater:
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
 
     def update(self, batches: Sequence[Batch], learning_rate: float) -> StepResult:
-        """Make one step from ``batches``."""
+        """Make one step from ``batches``, in parts where memory does not suffice.
+
+        When loss or gradient is not finite, parameters and optimizer stay as they are.
+
+        Raises:
+            NoMemory: if there is not even memory for one sentence pair.
+        """
         self.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         tokens = sum(batch.target_tokens for batch in batches)
-        likelihood = torch.zeros((), device=self.device)
-        factors = self.weight_losses.factors
-        sums = {name: torch.zeros((), device=self.device) for name in factors}
-        for batch in batches:
-            batch = batch.to(self.device)
-            with self.precision.autocast(self.device):
-                forced = self.model(batch.source, batch.source_lengths, batch.target_in)
-                loss = forced_loss(self.model, forced, batch, smoothing=self.label_smoothing)
-                total = loss.smoothed
-                for name, found in self.weight_losses.sums(forced.weights, batch).items():
-                    total = total + factors[name] * found
-                    sums[name] += found.detach()
-            self.scaler.scale(total / tokens).backward()  # type: ignore[no-untyped-call]
-            likelihood += loss.negative_log_likelihood
+        sums = self._zeros()
+
+        def start_over() -> None:
+            self.optimizer.zero_grad(set_to_none=True)
+            sums.update(self._zeros())
+
+        try:
+            splits = learn_in_parts(batches, lambda batch: self._learn(batch, tokens, sums), start_over)
+        except BaseException:
+            start_over()
+            raise
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        loss = sums.pop(LOSS)
+        finite = torch.isfinite(loss + norm)
+        self._follow(finite)
+        if self.scaler.is_enabled():
+            # too large a scale makes gradients overflow, which it is there to find out; nothing is wrong with these
+            too_large = float(self.scaler.get_scale()) > 1
+            finite = finite | torch.isfinite(loss) if too_large else finite
+            self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        return StepResult(likelihood, norm, tokens, sums)
+        sums = {name: value.masked_fill(~finite, 0.0) for name, value in sums.items()}
+        return StepResult(sums.pop(LIKELIHOOD), norm, tokens, sums, ~finite, splits)
+
+    def loss_is_finite(self, batches: Sequence[Batch]) -> bool:
+        """Tell whether the model as it is has a finite loss on ``batches``; nothing is learned or drawn."""
+        self.model.eval()
+        with torch.no_grad(), self.precision.autocast(self.device):
+            losses = [batch_loss(self.model, batch.to(self.device)).negative_log_likelihood for batch in batches]
+        return bool(torch.isfinite(torch.stack(losses)).all())
+
+    def _zeros(self) -> dict[str, Tensor]:
+        names = (LOSS, LIKELIHOOD, *self.weight_losses.factors)
+        return {name: torch.zeros((), device=self.device) for name in names}
+
+    def _learn(self, batch: Batch, tokens: int, sums: dict[str, Tensor]) -> None:
+        """Add the gradient of a batch, and what it lost to ``sums``."""
+        batch = batch.to(self.device)
+        with self.precision.autocast(self.device):
+            forced = self.model(batch.source, batch.source_lengths, batch.target_in)
+            loss = forced_loss(self.model, forced, batch, smoothing=self.label_smoothing)
+            total = loss.smoothed
+            weight_losses = self.weight_losses.sums(forced.weights, batch)
+            for name, found in weight_losses.items():
+                total = total + self.weight_losses.factors[name] * found
+        self.scaler.scale(total / tokens).backward()  # type: ignore[no-untyped-call]
+        for name, found in {LOSS: total, LIKELIHOOD: loss.negative_log_likelihood, **weight_losses}.items():
+            sums[name] += found.detach()
+
+    def _follow(self, finite: Tensor) -> None:
+        """Let the optimizer follow the gradient, if that is finite."""
+        if self.device.type == "cuda" and getattr(self.optimizer, "_step_supports_amp_scaling", False):
+            # the kernel looks for itself, as it does for a GradScaler; nobody waits for the device
+            self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+            del self.optimizer.found_inf  # type: ignore[attr-defined]
+        elif finite:
+            self.optimizer.step()
 
     def averaged(self) -> AbstractContextManager[None]:
         """Give the model its averaged parameters until the block ends, where an average is kept."""

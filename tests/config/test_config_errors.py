@@ -19,7 +19,8 @@ def test_all_errors_are_shown_at_once_in_the_order_of_the_file(complaint):
         "exp.yaml has 4 errors",
         "line 6: seed: expected a whole number, got the text 'x'",
         "line 8: model.atention: unknown key; did you mean 'attention'?  (model has: architecture, attention, bridge, "
-        "copying, decoder, dropout, embedding_size, encoder, tie_embeddings, transformer)",
+        "copying, decoder, dropout, embedding_size, encoder, source_vectors, target_vectors, tie_embeddings, "
+        "transformer)",
         "line 9: model.encoder.layers: expected at least 1, got the number 0",
         "command line: training.clip_norm=fast: expected a number, got the text 'fast'",
     ]

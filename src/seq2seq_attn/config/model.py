@@ -134,6 +134,12 @@ class ModelConfig(Section):
     tie_embeddings: Literal["none", "target", "all"] = Field(
         default="none", description="target: output layer = target embedding; all: = source embedding, too."
     )
+    source_vectors: Text | None = Field(
+        default=None,
+        description="Word vectors that source embeddings begin with: a GloVe or fastText text file, or a name that "
+        "torchtext knows.",
+    )
+    target_vectors: Text | None = Field(default=None, description="The same for target embeddings.")
     dropout: Annotated[
         DropoutConfig, Shorthand(_expand_dropout, {"type": "number", "minimum": 0, "exclusiveMaximum": 1})
     ] = Field(default=DropoutConfig(), description="A number, or one number for each place.")
@@ -168,5 +174,7 @@ class ModelConfig(Section):
                 )
         elif self.copying and self.attention == "none":
             yield "copying", "copies what the attention looks at, but model.attention is none"
+        if self.tie_embeddings == "all" and self.source_vectors and self.target_vectors:
+            yield "target_vectors", "tie_embeddings is 'all': there is one table only; remove this key"
         if (self.encoder.bidirectional_layers or 1) > self.encoder.layers:
             yield "encoder.bidirectional_layers", f"there are {self.encoder.layers} layers only"

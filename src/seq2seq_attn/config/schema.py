@@ -84,6 +84,11 @@ class DataConfig(Section):
 class TokenizerConfig(Section):
     """How text becomes tokens."""
 
+    reuse: Text | None = Field(
+        default=None,
+        description="Run whose tokenizer is taken instead of learning one; `kind` and `shared` must be its own, what "
+        "else says how to learn one has no effect.",
+    )
     kind: Literal["sentencepiece", "word", "character"] = Field(default="sentencepiece", description="Unit of a token.")
     algorithm: Literal["bpe", "unigram"] = Field(default="bpe", description="Subword algorithm; sentencepiece only.")
     vocabulary_size: VocabularySize = Field(
@@ -139,6 +144,9 @@ class Config(Section):
                 "decoding.replace_unknown",
                 "attention says which word an unknown one stands for, but model.attention is none",
             )
+        for key in ("source_vectors", "target_vectors"):
+            if self.tokenizer.kind == "character" and getattr(self.model, key):
+                yield f"model.{key}", "vectors of words, but tokenizer.kind is 'character'; remove this key"
         if self.model.copying and not self.tokenizer.shared:
             yield (
                 "model.copying",

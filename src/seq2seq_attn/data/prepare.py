@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from seq2seq_attn.config.schema import Config
+from seq2seq_attn.config.schema import Config, TokenizerConfig
 from seq2seq_attn.data.encode import CorpusPairs, Counts, encode_training, encode_validation
 from seq2seq_attn.data.encoded import EncodedCorpus
 from seq2seq_attn.data.links import alignment_files
@@ -22,7 +22,7 @@ from seq2seq_attn.data.record import (
 )
 from seq2seq_attn.data.sampling import SampledCorpus
 from seq2seq_attn.data.tokenizers import Tokenizers, train_tokenizers
-from seq2seq_attn.errors import CheckpointError, DataError
+from seq2seq_attn.errors import CheckpointError, ConfigError, DataError
 from seq2seq_attn.files import folder_atomic, remove_leftovers
 
 FORMAT = 1  # of the prepared files; one more when an older reader would misread them
@@ -61,7 +61,8 @@ def prepare(config: Config, folder: Path, *, report: Report) -> PreparedData:
         report: told in one line each what is done and why, and which pairs were dropped.
 
     Raises:
-        ConfigError: if the text does not allow a vocabulary of the size asked for.
+        ConfigError: if the text does not allow a vocabulary of the size asked for, or the tokenizer to take over is
+            missing or another one than the configuration says.
         DataError: if a file is missing or wrong, or nothing is left to train on.
         CheckpointError: if the folder holds checkpoints that need another tokenizer.
     """
@@ -75,7 +76,7 @@ def prepare(config: Config, folder: Path, *, report: Report) -> PreparedData:
             # It gets its name when the corpus is complete: the exit stack ends in reverse.
             home = stack.enter_context(folder_atomic(home))
             tokenizers.save(home)
-            write_record(home, _tokenizer_record(config, text["training text"]))
+            write_record(home, _tokenizer_record(config, text["training text"], home))
         record = {
             "format": FORMAT,
             **text,
@@ -100,7 +101,7 @@ def prepare(config: Config, folder: Path, *, report: Report) -> PreparedData:
 def _tokenizers(config: Config, folder: Path, text: str, report: Report) -> tuple[Tokenizers, bool]:
     """Load the tokenizers of the folder, or learn new ones; the flag says which."""
     home = folder / "tokenizer"
-    changed = changes(home, _tokenizer_record(config, text))
+    changed = changes(home, _tokenizer_record(config, text, home))
     damage: CheckpointError | None = None
     if not changed:
         try:
@@ -117,6 +118,9 @@ def _tokenizers(config: Config, folder: Path, text: str, report: Report) -> tupl
             f"which would have to be made anew: {changed}; choose another folder with --output, "
             "or delete this one to start again"
         ) from damage
+    if config.tokenizer.reuse is not None:
+        report(f"taking the tokenizer of {config.tokenizer.reuse}: {changed}")
+        return _take_tokenizers(config.tokenizer, Path(config.tokenizer.reuse)), True
     report(f"learning the tokenizer: {changed}")
     return train_tokenizers(config.tokenizer, CorpusPairs(config.data.train, "learning the tokenizer")), True
 
@@ -155,8 +159,31 @@ def _open(config: Config, corpus: Path, tokenizers: Tokenizers, counts: Counts) 
     return PreparedData(tokenizers, train, validation, counts, sampled)
 
 
-def _tokenizer_record(config: Config, text: str) -> Record:
+def _take_tokenizers(config: TokenizerConfig, run: Path) -> Tokenizers:
+    """Load the tokenizers of another run, which must be what the configuration says they are."""
+    try:
+        tokenizers = Tokenizers.load(run / "tokenizer")
+    except CheckpointError as error:
+        raise ConfigError(f"tokenizer.reuse: {error} (working directory: {Path.cwd()})") from error
+    found = {"kind": tokenizers.source.kind, "shared": tokenizers.shared}
+    for key, value in found.items():
+        if getattr(config, key) != value:
+            written = str(value).lower()  # as YAML has it
+            raise ConfigError(
+                f"tokenizer.{key} is {str(getattr(config, key)).lower()}, but that of {run} is {written}, which "
+                f"tokenizer.reuse takes; set tokenizer.{key} to {written}"
+            )
+    return tokenizers
+
+
+def _tokenizer_record(config: Config, text: str, home: Path) -> Record:
     settings = config.tokenizer.model_dump(mode="json")
+    if config.tokenizer.reuse is not None:
+        other = Path(config.tokenizer.reuse) / "tokenizer"
+        # once it has been taken, the other run need not be there any more
+        digest = digest_folder(other) if other.is_dir() else read_record(home).get("tokenizer.reuse")
+        taken = {"tokenizer.reuse": digest, **{f"tokenizer.{key}": settings[key] for key in ("kind", "shared")}}
+        return {"format": FORMAT, **taken}
     # sampling is applied when text is encoded, not when the tokenizer is learnt
     return {"format": FORMAT, "training text": text} | {
         f"tokenizer.{key}": value for key, value in settings.items() if key != "sampling"

@@ -26,7 +26,7 @@ from torch import Tensor
 from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.data.tokenizers import SPECIALS, UNK, Tokenizer, Tokenizers, WordTokenizer
-from seq2seq_attn.data.tokenizers.base import WORD_START
+from seq2seq_attn.data.tokenizers.base import WORD_START, is_word_character
 from seq2seq_attn.data.tokenizers.word import JOINER
 from seq2seq_attn.errors import DataError, did_you_mean
 
@@ -162,7 +162,8 @@ def pretrained_vectors(
 ) -> PretrainedVectors:
     """Look up the tokens in word vectors read by torchtext: GloVe, fastText, any text file of vectors.
 
-    A token is looked up as it is, then without the marks of its tokenizer, then in lower case.
+    A token is looked up as it is, then without the marks of its tokenizer, then in lower case. A subword
+    inside or at the end of a word is no word, and has no vector; a sign has.
 
     Args:
         tokenizer: whose tokens.
@@ -178,6 +179,8 @@ def pretrained_vectors(
     found = torch.zeros(len(tokenizer), dtype=torch.bool)
     for number in range(len(SPECIALS), len(tokenizer)):
         token = tokenizer.id_to_token(number)
+        if tokenizer.kind == "sentencepiece" and not _may_be_a_word(token):
+            continue
         bare = token.removeprefix(WORD_START).strip(JOINER)
         for word in (token, bare, bare.lower()):
             if word in vectors.stoi:
@@ -187,23 +190,38 @@ def pretrained_vectors(
     return PretrainedVectors(rows, found)
 
 
+def check_vectors(name_or_path: str) -> None:
+    """Refuse what cannot name word vectors, before anything is read.
+
+    Raises:
+        DataError: if there is no such file or name.
+    """
+    from torchtext.vocab import pretrained_aliases
+
+    if not Path(name_or_path).is_file() and name_or_path not in pretrained_aliases:
+        raise DataError(
+            f"{name_or_path}: no such file, and not a name of word vectors"
+            f"{did_you_mean(name_or_path, pretrained_aliases)} (names are {', '.join(pretrained_aliases)})"
+        )
+
+
+def _may_be_a_word(subword: str) -> bool:
+    return subword.startswith(WORD_START) or not any(map(is_word_character, subword))
+
+
 def _read_vectors(name_or_path: str, cache: Path | None) -> Vectors:
     from torchtext.vocab import Vectors, pretrained_aliases
 
+    check_vectors(name_or_path)
     try:
         with _verified_tls():
             if Path(name_or_path).is_file():
                 # torchtext caches by file name alone, and would mix up two files of one name
                 with tempfile.TemporaryDirectory() as aside:
                     return Vectors(name_or_path, cache=aside)
-            if name_or_path in pretrained_aliases:
-                return pretrained_aliases[name_or_path](cache=str(cache) if cache else None)
+            return pretrained_aliases[name_or_path](cache=str(cache) if cache else None)
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise DataError(f"{name_or_path}: no word vectors can be read from this: {error}") from error
-    raise DataError(
-        f"{name_or_path}: no such file, and not a name of word vectors{did_you_mean(name_or_path, pretrained_aliases)}"
-        f" (names are {', '.join(pretrained_aliases)})"
-    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from seq2seq_attn.data.tokenizers import PAD
 from seq2seq_attn.errors import CheckpointError, ConfigError
 from seq2seq_attn.evaluation.metrics import MetricScore
 from seq2seq_attn.experiment.evaluate import evaluate_run
+from seq2seq_attn.experiment.initial import check_initial, initialize
 from seq2seq_attn.experiment.run_folder import (
     METRICS,
     TENSORBOARD,
@@ -35,6 +36,7 @@ from seq2seq_attn.experiment.validation import Validator
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision, choose_device, choose_precision, seed_everything
+from seq2seq_attn.training.freezing import freeze
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import JsonLines, Screen, Sink, TensorBoard
@@ -91,7 +93,8 @@ def train(
 
     Raises:
         ConfigError: if the configuration is wrong, or the folder belongs to another one.
-        DataError: if a text is missing or wrong.
+        DataError: if a text or a file of vectors is missing or wrong.
+        CheckpointError: if another run that this one should begin with is damaged, or nothing of it fits.
         Interrupted: after Ctrl-C or SIGTERM; everything has been saved.
     """
     if not isinstance(config, Config):
@@ -109,13 +112,19 @@ def train(
         target_vocabulary=len(prepared.tokenizers.target),
         padding=PAD,
     ).to(device)
+    numbers = model.num_parameters
+    freeze(model, config.training.freeze or ())
+    learning = "" if config.training.freeze is None else f" ({model.num_parameters:,} of them learn)"
     say(
-        f"{model.num_parameters:,} parameters, device {device.type}, {torch.get_num_threads()} threads, "
+        f"{numbers:,} parameters{learning}, device {device.type}, {torch.get_num_threads()} threads, "
         f"precision {precision.name} ({precision.reason})"
     )
     with Interrupts() as interrupts:
-        trainer, store = _build_trainer(config, folder, model, prepared, precision, interrupts)
+        store = _build_store(config, folder)
         newest = store.newest(say) if resume else None
+        if newest is None:
+            initialize(config, folder, model, prepared.tokenizers, say)
+        trainer = _build_trainer(config, store, model, prepared, precision, interrupts)
         if newest is not None:
             _restore(trainer, newest)
             say(f"resuming from step {trainer.state.step} ({newest[0]})")
@@ -146,6 +155,9 @@ def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> Prepar
     with torch.device("meta"):  # sizes and names only; the vocabulary does not matter
         model = build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
     _check_weight_losses(config, model)
+    freeze(model, config.training.freeze or ())
+    if not (resume and any((folder / CHECKPOINTS).glob("step-*"))):
+        check_initial(config)
     for corpus in (config.data.validation, *((one,) for one in config.data.test.values())):
         collections.deque(read_linked(corpus), maxlen=0)  # what is wrong in them should not show after training
     prepared = prepare(config, folder, report=say)
@@ -169,25 +181,27 @@ def _check_weight_losses(config: Config, model: Seq2Seq) -> None:
         )
 
 
+def _build_store(config: Config, folder: Path) -> CheckpointStore:
+    return CheckpointStore(
+        folder / CHECKPOINTS,
+        metric=config.training.validation_metric,
+        higher_is_better=config.training.validation_metric == "bleu",
+        keep_best=config.training.keep_best,
+    )
+
+
 def _build_trainer(
     config: Config,
-    folder: Path,
+    store: CheckpointStore,
     model: Seq2Seq,
     prepared: PreparedData,
     precision: Precision,
     interrupts: Interrupts,
-) -> tuple[Trainer, CheckpointStore]:
+) -> Trainer:
     training = config.training
     device = next(model.parameters()).device
-    higher = training.validation_metric == "bleu"
     updater = build_updater(training, model, precision)
     validator = _build_validator(config, model, prepared, precision, interrupts)
-    store = CheckpointStore(
-        folder / CHECKPOINTS,
-        metric=training.validation_metric,
-        higher_is_better=higher,
-        keep_best=training.keep_best,
-    )
 
     def save(state: TrainState, scores: Mapping[str, float] | None) -> None:
         content = {"state": asdict(state), "random": _random_states(), **updater.state_dict()}
@@ -198,7 +212,7 @@ def _build_trainer(
         with updater.averaged():
             return validator()
 
-    trainer = Trainer(
+    return Trainer(
         updater=updater,
         schedule=Schedule(**training.schedule.model_dump()),
         batches=BatchLoader(
@@ -216,15 +230,15 @@ def _build_trainer(
             validate_every=training.validate_every,
             patience=training.patience,
             metric=training.validation_metric,
-            higher_is_better=higher,
+            higher_is_better=training.validation_metric == "bleu",
             log_every=training.log_every,
+            max_bad_steps=training.max_bad_steps,
         ),
         validate=validate,
         save=save,
         sinks=[Screen()],
         interrupts=interrupts,
     )
-    return trainer, store
 
 
 def _build_validator(

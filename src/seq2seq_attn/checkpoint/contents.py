@@ -44,6 +44,7 @@ class Info:
         version: of this package, when it was written.
         checksums: SHA-256 of the other files.
         format: of the folder; a release reads its own and every earlier one.
+        averaged: the checkpoints whose mean this is; None for one that training made.
     """
 
     step: int
@@ -52,6 +53,7 @@ class Info:
     version: str
     checksums: dict[str, str]
     format: int = FORMAT
+    averaged: list[dict[str, Any]] | None = None
 
 
 def write_checkpoint(
@@ -72,7 +74,7 @@ def write_checkpoint(
             epoch=epoch,
             scores=None if scores is None else dict(scores),
             version=__version__,
-            checksums={name: _checksum(aside / name) for name in (MODEL, TRAINING)},
+            checksums={name: checksum(aside / name) for name in (MODEL, TRAINING)},
         )
         (aside / INFO).write_text(json.dumps(dataclasses.asdict(info), indent=2) + "\n", encoding="utf-8")
 
@@ -91,6 +93,7 @@ def read_info(folder: Path) -> Info:
                 f"{path}: written by seq2seq_attn {found['version']}, whose format is newer than this release "
                 f"({__version__}) knows; install that version or a later one"
             )
+        found.setdefault("averaged", None)  # earlier releases knew of no averages
         return Info(**{field.name: found[field.name] for field in dataclasses.fields(Info)})
     except FileNotFoundError:
         raise CheckpointError(f"{folder}: no checkpoint of seq2seq_attn here ({INFO} is missing)") from None
@@ -108,7 +111,7 @@ def check_files(folder: Path, info: Info, names: tuple[str, ...] = (MODEL, TRAIN
         path = folder / name
         if not path.is_file():
             raise CheckpointError(f"{path}: missing; the checkpoint is damaged, use another one")
-        if _checksum(path) != info.checksums.get(name):
+        if checksum(path) != info.checksums.get(name):
             raise CheckpointError(
                 f"{path}: its content does not match its checksum: truncated, changed or damaged; "
                 "use another checkpoint"
@@ -192,7 +195,8 @@ def _shared(model: Seq2Seq) -> set[str]:
     }
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

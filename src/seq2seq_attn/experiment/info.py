@@ -62,6 +62,8 @@ def format_run(found: dict[str, Any]) -> str:
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in scores.items()) or "not validated"
         marks = ", ".join(checkpoint["links"])
         lines.append(f"    {checkpoint['name']}  {numbers}" + (f"  <- {marks}" if marks else ""))
+        if checkpoint["averaged"] is not None:
+            lines.append(f"      the mean of {', '.join(one['checkpoint'] for one in checkpoint['averaged'])}")
     if found["scores"]:
         lines.append("  test scores (of the best checkpoint)")
         for evaluation in found["scores"]:
@@ -77,7 +79,8 @@ def _checkpoints(run: Path) -> list[dict[str, Any]]:
     for path in sorted(folder.glob("step-*")):
         info = read_info(path)
         pointed = [name for name, target in links.items() if target == path.name]
-        found.append({"name": path.name, "epoch": info.epoch, "scores": info.scores, "links": pointed})
+        about = {"epoch": info.epoch, "scores": info.scores, "averaged": info.averaged}
+        found.append({"name": path.name, **about, "links": pointed})
     return found
 
 

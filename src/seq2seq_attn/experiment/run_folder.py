@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
+from seq2seq_attn.checkpoint.contents import INFO, read_info
 from seq2seq_attn.checkpoint.load import CHECKPOINTS, CONFIG, TOKENIZER, read_run_config
 from seq2seq_attn.config import Config, dump_config
-from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.errors import CheckpointError, ConfigError
+from seq2seq_attn.experiment.lock import LOCK
 from seq2seq_attn.files import write_atomic
 
 CORPUS = "corpus"
@@ -26,6 +29,7 @@ MAY_CHANGE = frozenset(
         "training.max_steps",
         "training.max_minutes",
         "training.patience",
+        "training.max_bad_steps",
         "training.keep_best",
         "training.log_every",
         "training.tensorboard",
@@ -46,7 +50,7 @@ def check_run_folder(folder: Path, config: Config, *, resume: bool) -> None:
         return
     if not folder.is_dir():
         raise ConfigError(f"{folder}: is a file, but a run needs a folder; choose another one with --output")
-    names = {path.name for path in folder.iterdir() if not path.name.startswith(".aside-")}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".aside-")} - {LOCK}
     if CONFIG not in names:
         foreign = sorted(names - {TOKENIZER, CORPUS})
         if foreign:
@@ -55,6 +59,7 @@ def check_run_folder(folder: Path, config: Config, *, resume: bool) -> None:
             )
         return
     changed = differences(read_run_config(folder), config)
+    _refuse_average(folder)
     trained = (folder / CHECKPOINTS).is_dir() and any((folder / CHECKPOINTS).glob("step-*"))
     if not trained:
         return  # only prepared, or not even that; preparation itself sees what has to be made again
@@ -73,6 +78,18 @@ def check_run_folder(folder: Path, config: Config, *, resume: bool) -> None:
             f"{folder}: cannot be resumed with another configuration ({_describe(fixed)}); "
             "restore these values, or start a new run with --output"
         )
+
+
+def _refuse_average(folder: Path) -> None:
+    for path in (folder / CHECKPOINTS).glob(f"step-*/{INFO}"):
+        with contextlib.suppress(CheckpointError):  # a damaged one is passed over when resuming
+            averaged = read_info(path.parent).averaged
+            if averaged is not None:
+                raise ConfigError(
+                    f"{folder}: holds the average of {len(averaged)} checkpoints, and no state of a training, so "
+                    "training cannot go on here; resume the run that they are from, or start a new one from these "
+                    f"parameters with another --output and training.initial={folder}"
+                )
 
 
 def write_run_config(folder: Path, config: Config) -> None:

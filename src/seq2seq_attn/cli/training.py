@@ -41,9 +41,13 @@ def train(
 def prepare(config: ConfigFile, overrides: Overrides = None, output: Output = None) -> None:
     """Make only the tokenizer and the encoded corpus; training will find them."""
     from seq2seq_attn.config import load_config
+    from seq2seq_attn.experiment.lock import RunLock
+    from seq2seq_attn.experiment.run_folder import check_run_folder
     from seq2seq_attn.experiment.train import prepare_run, run_folder_of
 
     loaded = load_config(config, overrides or [])
     folder = run_folder_of(loaded, output)
-    prepare_run(loaded, folder)
+    check_run_folder(folder, loaded, resume=False)
+    with RunLock(folder):
+        prepare_run(loaded, folder)
     typer.echo(str(folder))

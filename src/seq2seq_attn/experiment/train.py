@@ -7,23 +7,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from seq2seq_attn.checkpoint import CheckpointStore
-from seq2seq_attn.checkpoint.contents import Info, read_parameters, read_training
 from seq2seq_attn.checkpoint.load import CHECKPOINTS
 from seq2seq_attn.config import Config, load_config
 from seq2seq_attn.data.links import alignment_files, read_linked
 from seq2seq_attn.data.loader import BatchLoader
 from seq2seq_attn.data.prepare import PreparedData, prepare
 from seq2seq_attn.data.tokenizers import PAD
-from seq2seq_attn.errors import CheckpointError, ConfigError
+from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.metrics import MetricScore
 from seq2seq_attn.experiment.evaluate import evaluate_run
 from seq2seq_attn.experiment.initial import check_initial, initialize
+from seq2seq_attn.experiment.lock import RunLock
+from seq2seq_attn.experiment.resuming import random_states, restore
 from seq2seq_attn.experiment.run_folder import (
     METRICS,
     TENSORBOARD,
@@ -37,12 +37,12 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision, choose_device, choose_precision, seed_everything
 from seq2seq_attn.training.freezing import freeze
-from seq2seq_attn.training.interrupts import Interrupted, Interrupts
+from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import JsonLines, Screen, Sink, TensorBoard
 from seq2seq_attn.training.schedules import Schedule
 from seq2seq_attn.training.state import TrainState
-from seq2seq_attn.training.trainer import Settings, Trainer
+from seq2seq_attn.training.trainer import SAVED_FIRST, Settings, Trainer
 
 RUNS = Path("runs")
 
@@ -95,11 +95,19 @@ def train(
         ConfigError: if the configuration is wrong, or the folder belongs to another one.
         DataError: if a text or a file of vectors is missing or wrong.
         CheckpointError: if another run that this one should begin with is damaged, or nothing of it fits.
+        UserError: if another process is working on the folder.
+        TrainingError: if training cannot go on: no finite loss, no memory, no room on the disk.
         Interrupted: after Ctrl-C or SIGTERM; everything has been saved.
     """
     if not isinstance(config, Config):
         config = load_config(config, overrides)
     folder = run_folder_of(config, output)
+    check_run_folder(folder, config, resume=resume)  # before anything is written in it, a lock included
+    with RunLock(folder):
+        return _train(config, folder, resume=resume)
+
+
+def _train(config: Config, folder: Path, *, resume: bool) -> Run:
     device = choose_device(config.training.device)
     precision = choose_precision(config.training.precision, device)
     prepared = prepare_run(config, folder, resume=resume)
@@ -126,7 +134,7 @@ def train(
             initialize(config, folder, model, prepared.tokenizers, say)
         trainer = _build_trainer(config, store, model, prepared, precision, interrupts)
         if newest is not None:
-            _restore(trainer, newest)
+            restore(trainer, newest)
             say(f"resuming from step {trainer.state.step} ({newest[0]})")
         elif resume:
             say(f"nothing to resume in {folder} yet: starting from the beginning")
@@ -134,9 +142,10 @@ def train(
         trainer.sinks = [*trainer.sinks, *sinks]
         try:
             reason = trainer.fit()
-        except Interrupted as stop:
-            say(f"saved at step {trainer.state.step}; go on with --resume")
-            raise stop
+        except SAVED_FIRST:
+            if trainer.state.step:
+                say(f"saved at step {trainer.state.step}; go on with --resume")
+            raise
         finally:
             for sink in sinks:
                 sink.close()
@@ -204,7 +213,7 @@ def _build_trainer(
     validator = _build_validator(config, model, prepared, precision, interrupts)
 
     def save(state: TrainState, scores: Mapping[str, float] | None) -> None:
-        content = {"state": asdict(state), "random": _random_states(), **updater.state_dict()}
+        content = {"state": asdict(state), "random": random_states(), **updater.state_dict()}
         with updater.averaged():
             store.save(model, content, step=state.step, epoch=state.epoch, scores=scores)
 
@@ -261,29 +270,6 @@ def _open_sinks(config: Config, folder: Path, state: TrainState) -> list[Sink]:
     if config.training.tensorboard:
         sinks.append(TensorBoard(folder / TENSORBOARD, resume_step=state.step))
     return sinks
-
-
-def _random_states() -> dict[str, Any]:
-    states: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["cuda"] = torch.cuda.get_rng_state_all()
-    return states
-
-
-def _restore(trainer: Trainer, newest: tuple[Path, Info]) -> None:
-    folder, _ = newest
-    content = read_training(folder)
-    read_parameters(folder, trainer.updater.model)
-    try:
-        trainer.updater.load_state_dict(content)
-        trainer.state = TrainState(**content["state"])
-        torch.set_rng_state(content["random"]["cpu"])
-        if torch.cuda.is_available() and "cuda" in content["random"]:
-            torch.cuda.set_rng_state_all(content["random"]["cuda"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{folder}: holds no training state that this release can go on from ({type(error).__name__}: {error})"
-        ) from error
 
 
 def _score_tests(config: Config, folder: Path, device: torch.device) -> dict[str, dict[str, MetricScore]]:

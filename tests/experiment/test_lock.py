@@ -126,16 +126,31 @@ def test_never_two_at_once(tmp_path: Path) -> None:
     assert counter.read_text() == "160"
 
 
+OWNER = """
+import os, pathlib, sys, time
+from seq2seq_attn.experiment.lock import RunLock
+with RunLock(pathlib.Path(sys.argv[1])):
+    worker = os.fork()
+    if not worker:
+        time.sleep(60)
+    print(worker, flush=True)
+    time.sleep(60)
+"""
+
+
 def test_a_forked_process_does_not_keep_the_lock(tmp_path: Path) -> None:
     """Standing for: a run that nobody can resume because a worker of the killed one still hangs about."""
-    fork = multiprocessing.get_context("fork")
-    with RunLock(tmp_path):
-        worker = fork.Process(target=time.sleep, args=(30,))
-        worker.start()
-    with RunLock(tmp_path):
-        assert worker.is_alive()
-    worker.kill()
-    worker.join()
+    with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        worker = int(owner.stdout.readline())
+        with pytest.raises(UserError, match=f"process {owner.pid} on"):
+            RunLock(tmp_path).__enter__()
+        owner.kill()
+        owner.wait()
+        os.kill(worker, 0)  # it lives
+        with RunLock(tmp_path):
+            pass
+        os.kill(worker, signal.SIGKILL)
 
 
 def test_a_file_system_without_locks_is_no_reason_not_to_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

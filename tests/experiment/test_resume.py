@@ -45,6 +45,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "training.batch_tokens": 149,
     },
     "subword-sampling": SUBWORDS,
+    "average": {"training.ema": 0.5, "model.dropout": 0.3},  # 0.5 is reached at the eighth step
     # the cuts into subwords, the links of the new subwords, and two more sums since the last log line
     "weight-losses": {
         **SUBWORDS,

@@ -36,7 +36,8 @@ class MovingAverage:
         self.updates = 0
         self._raw = dict(model.named_parameters())  # a tied one stands here once
         self._average = {name: parameter.detach().clone() for name, parameter in self._raw.items()}
-        # not called for a step that is left out, as the one after an overflow of float16 is
+        # not called for a step that is left out; one that a fused kernel leaves out by itself, without telling,
+        # takes the same parameters in once more
         optimizer.register_step_post_hook(lambda *_: self.update())
 
     @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -58,6 +59,7 @@ def _place_for(path: Path) -> Iterator[Path]:
         yield aside
         _sync(aside)
         aside.replace(path)
+        _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -75,10 +77,11 @@ def folder_atomic(path: Path) -> Iterator[Path]:
         yield aside
         for file in aside.rglob("*"):
             _sync(file)
-        _sync(aside)
+        _sync_folder(aside)
         if path.exists():
             old = _aside(path)
             path.rename(old)
+            _sync_folder(path.parent)  # the old one, under its other name, must be found if the machine dies now
             try:
                 aside.rename(path)
             except BaseException:
@@ -87,7 +90,7 @@ def folder_atomic(path: Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             aside.rename(path)
-        _sync(path.parent)
+        _sync_folder(path.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -98,6 +101,7 @@ def link_atomic(link: Path, target: str) -> None:
     aside.symlink_to(target)
     try:
         aside.replace(link)
+        _sync_folder(link.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -128,3 +132,8 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_folder(path: Path) -> None:
+    with contextlib.suppress(PermissionError):  # who may write into a folder may still not be allowed to open it
+        _sync(path)

@@ -12,6 +12,7 @@ import torch
 from seq2seq_attn.checkpoint import CheckpointStore
 from seq2seq_attn.checkpoint.contents import check_files, read_info
 from seq2seq_attn.config.schema import ModelConfig
+from seq2seq_attn.errors import CheckpointError, TrainingError
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 
@@ -126,6 +127,47 @@ def test_a_damaged_newest_one_is_reported_and_passed_over(store: CheckpointStore
     assert found[1].step == 2
 
 
+def test_when_none_is_whole_training_does_not_begin_anew(store: CheckpointStore, model: Seq2Seq) -> None:
+    """Standing for: a week of training that --resume buried under a new beginning, because of one bad sector."""
+    for step in (1, 2):
+        truncate(save(store, model, step, 7.0) / "training.pt")
+    said: list[str] = []
+    with pytest.raises(CheckpointError, match="none of the checkpoints here is whole"):
+        store.newest(said.append)
+    assert len(said) == 2
+    assert steps(store) == [1, 2]
+
+
+def test_every_name_is_given_to_what_is_on_the_disk(
+    store: CheckpointStore, model: Seq2Seq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standing for: a power cut after which the newest checkpoint has its name and no content.
+
+    All that goes into a folder is flushed before the folder gets its name, and so is the folder itself.
+    """
+    save(store, model, 1, 7.0)
+    events: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def watched_fsync(descriptor: int) -> None:
+        events.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.partition("-step")[0])
+        fsync(descriptor)
+
+    def watched_rename(self: Path, target: Path) -> Path:
+        events.append(f"rename to {Path(target).name}")
+        return rename(self, target)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("no /proc here")
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "rename", watched_rename)
+    save(store, model, 2, 8.0)
+    named = events.index("rename to step-00000002")
+    assert sorted(events[:named]) == [".aside", "checkpoint.json", "model.safetensors", "training.pt"]
+    assert events[named - 1] == ".aside"
+    assert events[named + 1] == "checkpoints"
+
+
 def test_nothing_there(store: CheckpointStore) -> None:
     assert store.newest(pytest.fail) is None
     store.folder.mkdir()
@@ -142,7 +184,7 @@ def test_a_write_that_fails_leaves_nothing(
 
     monkeypatch.setattr(torch, "save", no_space)
     before = sorted(store.folder.rglob("*"))
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(TrainingError, match=r"2: cannot be written \(No space .* checkpoint is step-00000001\. "):
         save(store, model, 2, 8.0)
     assert sorted(store.folder.rglob("*")) == before
 

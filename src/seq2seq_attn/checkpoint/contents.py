@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, load_model, save_file
 
 from seq2seq_attn import __version__
-from seq2seq_attn.errors import CheckpointError
+from seq2seq_attn.errors import CheckpointError, TrainingError
 from seq2seq_attn.files import folder_atomic
 from seq2seq_attn.models.base import Seq2Seq
 
@@ -31,6 +31,10 @@ FORMAT = 1
 MODEL = "model.safetensors"
 TRAINING = "training.pt"
 INFO = "checkpoint.json"
+
+
+class NotWritten(TrainingError):  # noqa: N818 - what happened; as an error it is a TrainingError
+    """A checkpoint could not be written; those before it are as they were."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,36 @@ def write_checkpoint(
     epoch: int,
     scores: Mapping[str, float] | None,
 ) -> None:
-    """Write a checkpoint folder; it is complete or absent, never half."""
-    with folder_atomic(folder) as aside:
-        save_file(_parameters(model), aside / MODEL, metadata={"format": "pt"})
-        torch.save(dict(training), aside / TRAINING)
-        info = Info(
-            step=step,
-            epoch=epoch,
-            scores=None if scores is None else dict(scores),
-            version=__version__,
-            checksums={name: checksum(aside / name) for name in (MODEL, TRAINING)},
-        )
-        (aside / INFO).write_text(json.dumps(dataclasses.asdict(info), indent=2) + "\n", encoding="utf-8")
+    """Write a checkpoint folder; it is complete or absent, never half.
+
+    Raises:
+        NotWritten: if the disk is full, or refuses for another reason.
+    """
+    try:
+        with folder_atomic(folder) as aside:
+            save_file(_parameters(model), aside / MODEL, metadata={"format": "pt"})
+            with (aside / TRAINING).open("wb") as file:  # torch's own writer does not say why it cannot write
+                torch.save(dict(training), file)
+            info = Info(
+                step=step,
+                epoch=epoch,
+                scores=None if scores is None else dict(scores),
+                version=__version__,
+                checksums={name: checksum(aside / name) for name in (MODEL, TRAINING)},
+            )
+            (aside / INFO).write_text(json.dumps(dataclasses.asdict(info), indent=2) + "\n", encoding="utf-8")
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise NotWritten(f"{folder}: cannot be written ({_reason(error)})") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Say why something could not be written; libraries hide the system's answer behind their own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return cause.strerror or str(cause)
+        cause = cause.__context__
+    return next(iter(str(error).rpartition("I/O error: ")[2].splitlines()), type(error).__name__)
 
 
 def read_info(folder: Path) -> Info:

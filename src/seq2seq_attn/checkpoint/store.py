@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seq2seq_attn.checkpoint.contents import Info, check_files, read_info, write_checkpoint
+from seq2seq_attn.checkpoint.contents import Info, NotWritten, check_files, read_info, write_checkpoint
 from seq2seq_attn.errors import CheckpointError
 from seq2seq_attn.files import link_atomic, remove_folder, remove_leftovers
 from seq2seq_attn.models.base import Seq2Seq
@@ -40,11 +40,21 @@ class CheckpointStore:
         epoch: int,
         scores: Mapping[str, float] | None,
     ) -> Path:
-        """Write a checkpoint, point ``last`` and ``best``, delete what is no longer wanted."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write a checkpoint, point ``last`` and ``best``, delete what is no longer wanted.
+
+        Raises:
+            NotWritten: if the disk is full or refuses; the message names the newest checkpoint that is whole.
+        """
         path = self.folder / _name(step)
-        write_checkpoint(path, model, training, step=step, epoch=epoch, scores=scores)
-        self._tidy(path)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_checkpoint(path, model, training, step=step, epoch=epoch, scores=scores)
+            self._tidy(path)
+        except (NotWritten, OSError) as error:
+            what = str(error) if isinstance(error, NotWritten) else f"{path}: cannot be written ({error.strerror})"
+            found = self._newest_whole(lambda _: None)
+            rest = "nothing has been saved yet" if found is None else f"the newest whole checkpoint is {found[0].name}"
+            raise NotWritten(f"{what}; {rest}. Make room or mend the folder, then go on with --resume") from error
         return path
 
     def newest(self, report: Callable[[str], None]) -> tuple[Path, Info] | None:
@@ -52,19 +62,32 @@ class CheckpointStore:
 
         Damaged ones are reported and passed over. What an interrupted write left undone is done:
         a run that had just ended saves nothing any more that would do it.
+
+        Raises:
+            CheckpointError: if there are checkpoints, and none is whole: beginning anew would bury them.
         """
         if not self.folder.is_dir():
             return None
         self._rescue()
         remove_leftovers(self.folder)
+        found = self._newest_whole(lambda error: report(f"passing over a damaged checkpoint: {error}"))
+        if found is not None:
+            self._tidy(found[0])
+        elif self._folders():
+            raise CheckpointError(
+                f"{self.folder}: none of the checkpoints here is whole; restore one from a backup, "
+                "or delete this folder to begin anew"
+            )
+        return found
+
+    def _newest_whole(self, report: Callable[[CheckpointError], None]) -> tuple[Path, Info] | None:
         for path in sorted(self._folders(), reverse=True):
             try:
                 info = read_info(path)
                 check_files(path, info)
             except CheckpointError as error:
-                report(f"passing over a damaged checkpoint: {error}")
+                report(error)
             else:
-                self._tidy(path)
                 return path, info
         return None
 

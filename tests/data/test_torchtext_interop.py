@@ -176,6 +176,15 @@ class TestVectors:
         vectors = pretrained_vectors(tokenizer, path)
         assert vectors.vectors[tokenizer.token_to_id("▁dog")].tolist() == [1, 2, 3]
 
+    def test_a_part_of_a_word_is_no_word(self, path: Path) -> None:
+        path.write_text("dog 1 2 3\n. 4 5 6\n")
+        texts = ["dog dog. hotdog hotdog."] * 7
+        tokenizer = SentencePieceTokenizer.train(texts, algorithm="bpe", vocabulary_size=16)
+        found = pretrained_vectors(tokenizer, path).found
+        pieces = {tokenizer.id_to_token(number): number for number in range(len(tokenizer))}
+        assert {"▁dog", "dog", "."} <= pieces.keys()
+        assert {piece for piece, number in pieces.items() if found[number]} == {"▁dog", "."}
+
     def test_two_files_of_one_name(self, path: Path, tmp_path: Path) -> None:
         # torchtext's own cache would give the first file's vectors for the second
         other = tmp_path / "other" / path.name

@@ -175,6 +175,11 @@ def add(run: Path, other: Path) -> None:
     change(checkpoint(other, 0), lambda tensors: tensors.update({"extra": numpy.zeros(2, numpy.float32)}))
 
 
+def count_otherwise(run: Path, other: Path) -> None:
+    for one, last in ((run, 2), (other, 3)):
+        change(checkpoint(one, 0), lambda tensors, last=last: tensors.update({"extra": numpy.array([1, last])}))
+
+
 def cut(run: Path, other: Path) -> None:
     os.truncate(checkpoint(other, 0) / "model.safetensors", 1000)
 
@@ -189,6 +194,7 @@ APART: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "kind": (halve, " float16 here and ("),
     "missing": (lose, "NAME is there but not here"),
     "more": (add, "extra is here but not there"),
+    "whole numbers": (count_otherwise, "extra holds (2,) int64, of which there is no mean, and not the same ones"),
     "damaged": (cut, "model.safetensors: its content does not match its checksum"),
     "network": (with_config("bridge: mean", "bridge: last"), "model.bridge is 'last' here and 'mean' there"),
     "language": (with_config("target_language: pt", "target_language: de"), "data.target_language is 'de' here"),
@@ -213,6 +219,8 @@ def test_runs_that_differ_in_training_only_go_together(commands: Commands, run: 
     other = two_of_a_kind(run)
     with_config("seed: 1", "seed: 2")(run, other)
     with_config("learning_rate: 0.01", "learning_rate: 0.02")(run, other)
+    with_config("source_vectors: null", "source_vectors: glove.6B.50d")(run, other)
+    with_config("reuse: null", "reuse: runs/first")(run, other)
     done = commands("average", run, other, "--output", run.parent / "mean")
     assert done.status == 0, done.err
     assert "of different runs" in done.err

@@ -15,11 +15,11 @@ from seq2seq_attn.errors import CheckpointError, ConfigError
 from seq2seq_attn.experiment.run_folder import differences
 from seq2seq_attn.files import folder_atomic, link_atomic
 
-SHAPING = ("model", "tokenizer", "data.source_language", "data.target_language")
-"""Sections of a configuration that checkpoints must agree in to be averaged."""
+SHAPING = ("model", "data.source_language", "data.target_language")
+"""Keys of a configuration that checkpoints must agree in to be averaged; tokenizers are compared by their files."""
 
-TRAINING_ONLY = ("model.dropout", "tokenizer.sampling")
-"""Keys in them that a trained model does not depend on."""
+TRAINING_ONLY = ("model.dropout", "model.source_vectors", "model.target_vectors")
+"""Keys below them that a trained model does not depend on."""
 
 
 def choose_checkpoints(paths: Sequence[Path], *, last: int | None, best: int | None) -> list[Path]:

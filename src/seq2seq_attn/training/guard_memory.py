@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -45,7 +44,6 @@ def learn_in_parts(batches: Sequence[Batch], learn: Callable[[Batch], None], sta
             continue
         # here, and not where the error was caught: as long as it is there, it keeps what the step had allocated
         start_over()
-        gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         waiting[number : number + 1] = halves(waiting[number])

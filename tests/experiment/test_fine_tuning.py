@@ -15,7 +15,9 @@ from command_server import Commands, Done
 from safetensors.torch import load_file
 from tiny import ENGLISH, PORTUGUESE, write_config, write_corpus
 
+from seq2seq_attn import load_checkpoint, load_config
 from seq2seq_attn.data.tokenizers import Tokenizers
+from seq2seq_attn.experiment.initial import initialize
 
 WITHOUT_TEST = {"data.test": {}, "training.max_epochs": 1}
 SUBWORDS = {
@@ -184,6 +186,16 @@ def test_a_tokenizer_that_changed_is_taken_again(training: Training, commands: C
     vocabulary.write_text(vocabulary.read_text(encoding="utf-8").replace("oito", "otto"), encoding="utf-8")
     assert f"taking the tokenizer of {other}: changed since: tokenizer.reuse" in prepare()
     assert "otto" in words(tmp_path / "run", "target")
+
+
+def test_the_random_numbers_of_training_are_not_touched(training: Training, tmp_path: Path) -> None:
+    base = training.base()
+    loaded = load_checkpoint(base)
+    config = load_config(base / "config.yaml", {"training.initial": str(base)})
+    before = torch.get_rng_state()
+    initialize(config, tmp_path, loaded.model, loaded.tokenizer, lambda line: None)
+    assert initial(tmp_path)["initial"]["unused"] == []
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def write_vectors(path: Path, size: int = 11) -> dict[str, list[float]]:

@@ -5,7 +5,8 @@ Run as a program it is the server: a request per line on standard input, answers
 
     signal_at      (number of a look at whether to stop, signal): comes right before that look
     kill_at        number of a change in the folder of checkpoints: SIGKILL right before it is made
-    kill_after     seconds: the kernel ends the process wherever it is (SIGALRM, which nobody catches)
+    kill_after     seconds: SIGKILL wherever the process is then
+    no_room_at     number of a look: from then on no file may grow beyond 4 KB, as on a disk that is full
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import functools
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +93,7 @@ def shared_commands() -> Commands:
     return commands
 
 
-def _strike_at_look(number: int, signal_number: int) -> None:
+def _at_look(number: int, strike: Callable[[], object]) -> None:
     from seq2seq_attn.training.interrupts import Interrupts
 
     check, looks = Interrupts.check, 0
@@ -98,7 +102,7 @@ def _strike_at_look(number: int, signal_number: int) -> None:
         nonlocal looks
         looks += 1
         if looks == number:
-            os.kill(os.getpid(), signal_number)
+            strike()
         check(self)
 
     Interrupts.check = counting_check  # type: ignore[method-assign]
@@ -129,11 +133,12 @@ def _run(request: dict[str, Any]) -> None:
     for path, descriptor in ((request["out"], 1), (request["err"], 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     if "signal_at" in request:
-        _strike_at_look(*request["signal_at"])
+        look, number = request["signal_at"]
+        _at_look(look, lambda: os.kill(os.getpid(), number))
     if "kill_at" in request:
         _kill_at_change(request["kill_at"])
-    if "kill_after" in request:
-        signal.setitimer(signal.ITIMER_REAL, request["kill_after"])
+    if "no_room_at" in request:
+        _at_look(request["no_room_at"], lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
     status: object = 0
     try:
         main(request["arguments"])
@@ -149,15 +154,30 @@ def _run(request: dict[str, Any]) -> None:
     os._exit(status if isinstance(status, int) else 0)
 
 
+def _wait(child: int, kill_after: float | None) -> int:
+    """Wait for a process to end by itself, or end it after so many seconds; return its status."""
+    if kill_after is None:
+        return os.waitpid(child, 0)[1]
+    end = time.monotonic() + kill_after
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
 def _serve() -> None:
     for module in PRELOADED:
         importlib.import_module(module)
 
     for line in sys.stdin:
+        request = json.loads(line)
         child = os.fork()
         if child == 0:
-            _run(json.loads(line))
-        _, status = os.waitpid(child, 0)
+            _run(request)
+        status = _wait(child, request.get("kill_after"))
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 

@@ -10,7 +10,9 @@ import json
 import random
 import shutil
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -241,26 +243,106 @@ def test_killed_between_the_two_renames_that_replace_a_checkpoint(runs: Callable
     assert_same(run, made.whole)
 
 
-def struck_at_random(runs: Runs, seed: int) -> None:
-    """Kill a run again and again, whatever it is doing, until it gets through."""
+def killed_at_random(runs: Runs, kills: int, seed: int) -> None:
+    """Kill real training processes at random moments, so many times; whatever gets through must be the same."""
     chance = random.Random(seed)
-    run = runs.new(f"random-{seed}")
-    ends = []
-    while 0 not in ends and len(ends) < 20:
-        ends.append(runs.train(run, kill_after=chance.uniform(0.15, 0.7)).status)
-    assert set(ends) <= {0, -signal.SIGALRM}
-    assert runs.train(run).status == 0
-    assert_same(run, runs.whole)
+    done, moments = 0, 0
+    while done < kills:
+        run = runs.new(f"random-{seed}-{moments}")
+        status = -signal.SIGKILL
+        while status == -signal.SIGKILL and done < kills:
+            moments += 1
+            assert moments < 20 * kills, "it always ends before it is killed"
+            # a training of steps and validations goes on for a second; nothing but the clock chooses where
+            status = runs.train(run, kill_after=chance.uniform(0.05, 0.9)).status
+            done += status == -signal.SIGKILL
+        assert status in (0, -signal.SIGKILL)
+        again = runs.train(run)
+        assert again.status == 0, again.err
+        assert_same(run, runs.whole)
+        assert not list(run.rglob(".aside-*"))
+        assert not (run / ".lock").exists()
 
 
-def test_killed_at_random_moments(runs: Callable[[str], Runs]) -> None:
-    struck_at_random(runs("dropout"), seed=1)
+def test_killed_at_5_random_moments(runs: Callable[[str], Runs]) -> None:
+    killed_at_random(runs("dropout"), kills=5, seed=1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 12))
-def test_killed_at_many_random_moments(runs: Callable[[str], Runs], seed: int) -> None:
-    struck_at_random(runs("plateau"), seed)
+def test_killed_at_50_random_moments(runs: Callable[[str], Runs]) -> None:
+    """Of a run that saves after every second step, so that many of them are in the middle of a checkpoint."""
+    killed_at_random(runs("plateau"), kills=50, seed=2)
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(runs: Callable[[str], Runs]) -> None:
+    made = runs("plateau")
+    run = made.new("damaged")
+    assert made.train(run, signal_at=(9, signal.SIGTERM)).status == 143
+    newest, before = sorted(run.glob("checkpoints/step-*"), reverse=True)[:2]
+    model = newest / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-1] + b"\x7f")
+    again = made.train(run)
+    assert again.status == 0, again.err
+    damage, resumed = (
+        next(line for line in again.err.splitlines() if line.startswith(start)) for start in ("passing", "resuming")
+    )
+    assert damage.startswith(f"passing over a damaged checkpoint: {model}: its content does not match its checksum")
+    assert resumed == f"resuming from step {int(before.name.removeprefix('step-'))} ({before})"
+    assert_same(run, made.whole)
+
+
+@pytest.mark.parametrize("look", [5, 9], ids=["second checkpoint", "third checkpoint"])
+def test_a_full_disk_leaves_the_last_checkpoint_whole(runs: Callable[[str], Runs], look: int) -> None:
+    made = runs("plateau")
+    run = made.new("full")
+    done = made.train(run, no_room_at=look)
+    assert done.status == 1, done.err
+    assert "cannot be written (File too large); the newest whole checkpoint is step-" in done.err
+    assert "Make room or mend the folder, then go on with --resume" in done.err
+    assert "Traceback" not in done.err
+    newest = done.err.partition("the newest whole checkpoint is ")[2][: len("step-00000000")]
+    assert (run / "checkpoints" / "last").resolve().name == newest
+    assert not list(run.rglob(".aside-*"))
+    again = made.train(run)
+    assert again.status == 0, again.err
+    assert f"resuming from step {int(newest.removeprefix('step-'))} " in again.err
+    assert "damaged" not in again.err
+    assert_same(run, made.whole)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Give a disk of one megabyte, where this is allowed."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("free", [0, 40_000])
+def test_a_disk_that_is_really_full(runs: Callable[[str], Runs], tmp_path: Path, free: int) -> None:
+    """With nothing free training does not begin; with 40 KB it fails in the middle of a checkpoint."""
+    made = runs("plateau")
+    with small_disk(tmp_path / "disk") as disk:
+        run = shutil.copytree(made.prepared, disk / "run")
+        assert made.train(run, signal_at=(9, signal.SIGTERM)).status == 143
+        whole = (run / "checkpoints" / "last").resolve().name
+        (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - free))
+        done = made.train(run)
+        assert done.status == 1, done.err
+        assert "No space left on device" in done.err.splitlines()[-1]
+        assert str(run) in done.err.splitlines()[-1]
+        if free:
+            assert f"the newest whole checkpoint is {whole}. " in done.err
+        assert "Traceback" not in done.err
+        assert (run / "checkpoints" / "last").resolve().name == whole
+        (disk / "filler").unlink()
+        assert made.train(run).status == 0
+        assert_same(run, made.whole)
 
 
 def test_another_seed_gives_another_model_and_the_same_one_the_same(runs: Callable[[str], Runs]) -> None:

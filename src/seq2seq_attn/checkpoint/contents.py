@@ -98,7 +98,8 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, OSError):
             return cause.strerror or str(cause)
         cause = cause.__context__
-    return next(iter(str(error).rpartition("I/O error: ")[2].splitlines()), type(error).__name__)
+    line = next(iter(str(error).splitlines()), type(error).__name__)
+    return line.rpartition("I/O error: ")[2].partition(" (os error")[0]
 
 
 def read_info(folder: Path) -> Info:

@@ -104,6 +104,20 @@ def test_a_bad_step_leaves_everything_as_it_was(kind: OptimizerKind, how: How) -
     assert any(not torch.equal(before[name], value) for name, value in everything(twin).items() if name in before)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_bad_step_leaves_everything_as_it_was_on_a_gpu(kind: OptimizerKind) -> None:
+    updater = updater_of(poisoned_model().cuda(), kind)
+    updater.device = torch.device("cuda")
+    updater.update([batch_of(0)], 0.1)
+    before = everything(updater)
+    bad = updater.update([batch_of(1, poisoned=True)], 0.1)
+    assert_equal(everything(updater), before)
+    assert bool(bad.skipped)
+    assert not bool(updater.update([batch_of(2)], 0.1).skipped)
+
+
 class Batches:
     """Ten a pass; of the ones named the loss is not finite."""
 

@@ -102,9 +102,13 @@ def test_rows_come_over_by_token_and_frozen_parts_stay_as_they_are(training: Tra
     rows = {one["name"]: (one["rows"], one["tokens"]) for one in report["parameters"] if one["tokens"]}
     assert rows == dict.fromkeys((SOURCE, TARGET, "output.weight", "output.bias"), (13, 14))
     best = (base / "checkpoints" / "best").resolve()
-    assert (report["checkpoint"], report["step"]) == (str(best), int(best.name.removeprefix("step-")))
+    assert (report["run"], report["checkpoint"]) == (str(base), best.name)
+    assert report["step"] == int(best.name.removeprefix("step-"))
     err = training.done["rows"].err
-    assert f"beginning with the parameters of {best}: {len(learned)} taken over whole, 4 in rows, 0 fresh" in err
+    assert (
+        f"beginning with the parameters of {base} ({best.name}): {len(learned)} taken over whole, 4 in rows, 0 fresh"
+        in err
+    )
     assert f"{SOURCE}: 13 of 14 rows (92.9%)" in err
     total = sum(value.numel() for value in here.values())
     assert f"{total:,} parameters ({sum(here[name].numel() for name in learned):,} of them learn), " in err

@@ -71,7 +71,7 @@ def initialize(
     if config.training.initial is not None:
         with torch.random.fork_rng(devices=[]):  # the other model is drawn before it is filled
             other = load_checkpoint(config.training.initial)
-        record["initial"] = _take(model, tokenizers, other, report)
+        record["initial"] = {"run": config.training.initial, **_take(config, model, tokenizers, other, report)}
     if record:
         write_atomic(folder / INITIAL, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
@@ -110,7 +110,10 @@ def _place(
     return {"vectors": vectors, "rows": rows, "tokens": len(tokenizer), "factor": factor}
 
 
-def _take(model: Seq2Seq, tokenizers: Tokenizers, other: Checkpoint, report: Callable[[str], None]) -> dict[str, Any]:
+def _take(
+    config: Config, model: Seq2Seq, tokenizers: Tokenizers, other: Checkpoint, report: Callable[[str], None]
+) -> dict[str, Any]:
+    origin = f"{config.training.initial} ({other.folder.name})"
     tokens: dict[Side, TokenRows] = {
         "source": token_rows(tokenizers.source, other.tokenizer.source),
         "target": token_rows(tokenizers.target, other.tokenizer.target),
@@ -119,13 +122,13 @@ def _take(model: Seq2Seq, tokenizers: Tokenizers, other: Checkpoint, report: Cal
     # any two models have special symbols in common, and so these numbers: they alone are nothing
     if all(one.how == "fresh" or one.name == "output.bias" for one in taken.parameters):
         raise CheckpointError(
-            f"training.initial: nothing of {other.folder} fits this model ({_fresh(taken)[0]}); give it the sizes and "
+            f"training.initial: nothing of {origin} fits this model ({_fresh(taken)[0]}); give it the sizes and "
             "the parts of that run's model, or remove this key"
         )
-    for line in describe(taken, str(other.folder)):
+    for line in describe(taken, origin):
         report(line)
     return {
-        "checkpoint": str(other.folder),
+        "checkpoint": other.folder.name,
         "step": other.step,
         "sha256": read_info(other.folder).checksums[MODEL],
         **{how: taken.count(how) for how in ("whole", "rows", "fresh")},

@@ -2,7 +2,7 @@
 
 All ways are measured in one process, in turns on the same sentences: a machine that others use, too, changes its
 speed from one second to the next. The *arithmetic limit* is the time that the matrix products alone would take:
-every product of the search is counted, and each matrix is timed by itself, in the same precision.
+every product of the search is counted, and each matrix is timed by itself, in the same precision, after every round.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .machine import describe_machine
 MODEL = "model"
 """The model as it was trained, without preparation: what the others are compared with."""
 
-REPEAT_SECONDS = 0.2  # that a matrix is multiplied by, to time it
+REPEAT_SECONDS = 0.05  # that a matrix is multiplied by, to time it
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ class Way:
     name: str
     beam_size: int
     translate: Callable[[Sequence[str]], list[str]]
-    limit_seconds: float | None = None
+    limit: Callable[[], float] | None = None  # seconds that the matrix products alone take now
     seconds: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)  # of the limit in the seconds, round by round
     bleu: float | None = None
 
 
@@ -109,6 +110,8 @@ def measure(plan: Plan) -> dict[str, object]:
         for _ in range(plan.rounds):
             for way in ways:
                 way.seconds.append(_timed(lambda way=way: way.translate(texts)))  # type: ignore[misc]
+                if way.limit is not None:
+                    way.shares.append(way.limit() / way.seconds[-1])
                 bar.update()
             if plan.against is not None:
                 others.append(_other(plan.against, len(texts)))
@@ -169,7 +172,7 @@ def _report(way: Way, ways: Sequence[Way], sentences: int, others: Sequence[floa
         "seconds": way.seconds,
         "ratio_to_model": None if ratios is None else median(ratios),
         "ratio_to_against": sentences / seconds / median(others) if others else None,
-        "share_of_limit": None if way.limit_seconds is None else way.limit_seconds / seconds,
+        "share_of_limit": median(way.shares) if way.shares else None,
         "bleu": way.bleu,
     }
 
@@ -183,9 +186,11 @@ def _way(checkpoint: Checkpoint, name: str, beam_size: int, plan: Plan, texts: S
     counter = ProductCounter()
     counted = PreparedModel(checkpoint.model, name, watch=counter.watch)
     _translate(checkpoint, counted, search, texts, plan.batch_sentences)
-    limit = counter.fastest_seconds()
     return Way(
-        name, beam_size, lambda some: _translate(checkpoint, prepared, search, some, plan.batch_sentences), limit
+        name,
+        beam_size,
+        lambda some: _translate(checkpoint, prepared, search, some, plan.batch_sentences),
+        counter.fastest_seconds,
     )
 
 

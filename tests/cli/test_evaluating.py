@@ -65,6 +65,31 @@ def test_ready_translations_of_a_runs_test_set(commands: Commands, trained: Path
     assert "source words" in done.out
 
 
+def test_scores_by_length_are_drawn_for_every_metric(commands: Commands, trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "plots"
+    done = commands("evaluate", trained, "--metric", "bleu", "--metric", "chrf", "--plots", folder)
+    assert done.status == 0, done.err
+    assert "source words" in done.out
+    assert sorted(path.name for path in folder.iterdir()) == ["test-by-length-bleu.svg", "test-by-length-chrf.svg"]
+    table = done.out[done.out.index("source words") :].splitlines()
+    labels = [line.split("  ")[0].strip() for line in table[2:] if line[:1] in " 0123456789>"]
+    drawn = (folder / "test-by-length-bleu.svg").read_text(encoding="utf-8")
+    assert drawn.startswith("<?xml")
+    assert labels
+    for label in labels:
+        assert f">{label}<" in drawn.replace("&gt;", ">").replace("\n", "")
+
+
+def test_plots_in_place_of_a_file_are_refused_before_any_work(
+    commands: Commands, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("mine", encoding="utf-8")
+    done = commands("evaluate", trained, "--plots", tmp_path / "taken")
+    assert (done.status, done.out) == (2, "")
+    assert "taken is a file; --plots names a folder" in done.err
+    assert (tmp_path / "taken").read_text(encoding="utf-8") == "mine"
+
+
 def test_a_run_against_several_references(commands: Commands, trained: Path, files: Path) -> None:
     references = ["--reference", files / "first.pt", "--reference", files / "second.pt"]
     done = commands("evaluate", trained, "--source", files / "text.en", *references, "--json", "--by-length")

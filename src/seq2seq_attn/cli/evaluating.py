@@ -57,6 +57,15 @@ CometModel = Annotated[
 ]
 Confidence = Annotated[bool, typer.Option("--confidence", help="Give 95 % intervals, too.")]
 ByLength = Annotated[bool, typer.Option("--by-length", help="Scores by source length, too.")]
+Plots = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--plots",
+        metavar="DIR",
+        help="Scores by source length, and a plot of them (SET-by-length-METRIC.svg) in a folder.",
+        show_default=False,
+    ),
+]
 Report = Annotated[
     Optional[Path],
     typer.Option(
@@ -90,6 +99,7 @@ def evaluate(
     resamples: Resamples = 1000,
     comet_model: CometModel = None,
     by_length: ByLength = False,
+    plots: Plots = None,
     diagnostics: Diagnostics = False,
     calibration: Calibration = False,
     report: Report = None,
@@ -108,6 +118,9 @@ def evaluate(
     from seq2seq_attn.experiment.evaluate import evaluate_file, evaluate_run
     from seq2seq_attn.experiment.splits import choose_sets
 
+    by_length = by_length or plots is not None
+    if plots is not None:
+        _check_plots(plots)
     has_intervals = confidence or report is not None
     options = MetricOptions(lowercase, tokenize, resamples if has_intervals else 0, comet_model or COMET_MODEL)
     metrics = list(dict.fromkeys(metric or (["bleu"] if report is None else ["bleu", "chrf"])))
@@ -135,6 +148,8 @@ def evaluate(
     if report is not None:
         page = report_run(report, model, done, device=device)
         typer.echo(f"the report is {page}", err=True)
+    if plots is not None:
+        _plot(done, plots)
     behaviors = observe(model, done, diagnostics=diagnostics, calibration=calibration, device=device)
     _show(done, behaviors, by_length=by_length, json_output=json_output)
 
@@ -239,6 +254,27 @@ def _show(done: list[Evaluation], behaviors: list[Behavior], *, by_length: bool,
             typer.echo(format_by_length(evaluation.by_length()))
         for line in behavior.describe().splitlines():
             typer.echo(f"{evaluation.split}  {line}")
+
+
+def _check_plots(folder: Path) -> None:
+    """Refuse a place where no plots can be, before anything is translated."""
+    from seq2seq_attn.visualization.page import check_plots
+
+    check_plots()
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; --plots names a folder")
+
+
+def _plot(done: list[Evaluation], folder: Path) -> None:
+    from seq2seq_attn.visualization.by_length import plot_by_length
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for evaluation in done:
+        buckets = evaluation.by_length()
+        for metric in evaluation.scores:
+            output = folder / f"{evaluation.split}-by-length-{metric}.svg"
+            plot_by_length({evaluation.split: buckets}, output, title=evaluation.split, metric=metric)
+            typer.echo(f"the plot is {output}", err=True)
 
 
 def _as_dict(evaluation: Evaluation, behavior: Behavior, by_length: bool) -> dict[str, object]:

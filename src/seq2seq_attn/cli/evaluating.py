@@ -118,29 +118,21 @@ def evaluate(
     from seq2seq_attn.experiment.evaluate import evaluate_file, evaluate_run
     from seq2seq_attn.experiment.splits import choose_sets
 
-    by_length = by_length or plots is not None
-    if plots is not None:
-        _check_plots(plots)
+    by_length = _check_plots(plots) or by_length
     has_intervals = confidence or report is not None
     options = MetricOptions(lowercase, tokenize, resamples if has_intervals else 0, comet_model or COMET_MODEL)
     metrics = list(dict.fromkeys(metric or (["bleu"] if report is None else ["bleu", "chrf"])))
     check_metrics(metrics, options)
     model = _model(run, hypothesis, diagnostics=diagnostics, calibration=calibration)
-    sets = choose_sets(
-        run,
-        splits=split or (),
-        source=source,
-        references=reference or (),
-        needs_sources=hypothesis is None or by_length,
-    )
+    needs_sources = hypothesis is None or by_length
+    sets = choose_sets(run, splits=split or (), source=source, references=reference or (), needs_sources=needs_sources)
     if report is not None:
         from seq2seq_attn.experiment.report import check_report, report_run
 
         check_report(report, [judged.name for judged in sets], metrics)
     if hypothesis is None and run is not None:
-        keep = source is None
         done = evaluate_run(
-            run, sets, search=_search(context), metrics=metrics, options=options, device=device, keep=keep
+            run, sets, search=_search(context), metrics=metrics, options=options, device=device, keep=source is None
         )
     elif hypothesis is not None:
         _check_ready(context, [judged.name for judged in sets])
@@ -148,8 +140,7 @@ def evaluate(
     if report is not None:
         page = report_run(report, model, done, device=device)
         typer.echo(f"the report is {page}", err=True)
-    if plots is not None:
-        _plot(done, plots)
+    _plot(done, plots)
     behaviors = observe(model, done, diagnostics=diagnostics, calibration=calibration, device=device)
     _show(done, behaviors, by_length=by_length, json_output=json_output)
 
@@ -256,16 +247,21 @@ def _show(done: list[Evaluation], behaviors: list[Behavior], *, by_length: bool,
             typer.echo(f"{evaluation.split}  {line}")
 
 
-def _check_plots(folder: Path) -> None:
-    """Refuse a place where no plots can be, before anything is translated."""
+def _check_plots(folder: Path | None) -> bool:
+    """Say whether plots are wanted; refuse a place where none can be, before anything is translated."""
+    if folder is None:
+        return False
     from seq2seq_attn.visualization.page import check_plots
 
     check_plots()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; --plots names a folder")
+    return True
 
 
-def _plot(done: list[Evaluation], folder: Path) -> None:
+def _plot(done: list[Evaluation], folder: Path | None) -> None:
+    if folder is None:
+        return
     from seq2seq_attn.visualization.by_length import plot_by_length
 
     folder.mkdir(parents=True, exist_ok=True)

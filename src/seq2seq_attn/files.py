@@ -26,6 +26,24 @@ def check_output(path: Path) -> None:
         raise UserError(f"{path}: the folder {path.parent} does not exist")
 
 
+def check_folder(path: Path, kind: str, *, option: str) -> None:
+    """Refuse a place where no folder can be written, before any work is done for it.
+
+    Args:
+        path: of the folder, which need not exist.
+        kind: what it is to be, for the error.
+        option: that names it, for the error.
+
+    Raises:
+        UserError: naming what is in the way.
+    """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: is a file, but {kind} is a folder; name another one with {option}")
+    standing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: cannot be written, because of {standing}; name another folder with {option}")
+
+
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -71,22 +73,25 @@ def test_scores_by_length_are_drawn_for_every_metric(commands: Commands, trained
     assert done.status == 0, done.err
     assert "source words" in done.out
     assert sorted(path.name for path in folder.iterdir()) == ["test-by-length-bleu.svg", "test-by-length-chrf.svg"]
-    table = done.out[done.out.index("source words") :].splitlines()
-    labels = [line.split("  ")[0].strip() for line in table[2:] if line[:1] in " 0123456789>"]
+    table = done.out[done.out.index("source words") :].splitlines()[2:]
+    rows = [line.split() for line in table if not line.startswith(("BLEU", "chrF"))]
     drawn = (folder / "test-by-length-bleu.svg").read_text(encoding="utf-8")
-    assert drawn.startswith("<?xml")
-    assert labels
-    for label in labels:
-        assert f">{label}<" in drawn.replace("&gt;", ">").replace("\n", "")
+    texts = [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)]
+    assert rows
+    for *label, sentences, _, _ in rows:
+        place = texts.index(" ".join(label))
+        assert texts[place + 1] == f"(n = {sentences})"
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/inside"])
 def test_plots_in_place_of_a_file_are_refused_before_any_work(
-    commands: Commands, trained: Path, tmp_path: Path
+    commands: Commands, trained: Path, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "taken").write_text("mine", encoding="utf-8")
-    done = commands("evaluate", trained, "--plots", tmp_path / "taken")
+    done = commands("evaluate", trained, "--plots", tmp_path / place)
     assert (done.status, done.out) == (2, "")
-    assert "taken is a file; --plots names a folder" in done.err
+    assert "taken" in done.err
+    assert "--plots" in done.err
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "mine"
 
 

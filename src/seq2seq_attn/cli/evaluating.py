@@ -251,11 +251,11 @@ def _check_plots(folder: Path | None) -> bool:
     """Say whether plots are wanted; refuse a place where none can be, before anything is translated."""
     if folder is None:
         return False
+    from seq2seq_attn.files import check_folder
     from seq2seq_attn.visualization.page import check_plots
 
     check_plots()
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; --plots names a folder")
+    check_folder(folder, "a place for plots", option="--plots")
     return True
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from seq2seq_attn.evaluation.metrics import score_sentences
 from seq2seq_attn.experiment.calibrate import calibrate
 from seq2seq_attn.experiment.evaluate import Evaluation
 from seq2seq_attn.experiment.info import describe_attention
-from seq2seq_attn.files import write_atomic
+from seq2seq_attn.files import check_folder, write_atomic
 from seq2seq_attn.translation import Translator
 from seq2seq_attn.translation.members import split_runs
 from seq2seq_attn.visualization.by_length import plot_by_length
@@ -66,11 +65,7 @@ def check_report(folder: Path, splits: Sequence[str], metrics: Sequence[str]) ->
         MissingExtra: if plots cannot be drawn.
     """
     check_plots()
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file, but a report is a folder; name another one with --report")
-    standing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
-        raise UserError(f"{folder}: cannot be written, because of {standing}; name another folder with --report")
+    check_folder(folder, "a report", option="--report")
     ours = set(_written_by_us(folder))
     for name in _names(splits, metrics):
         if (folder / name).exists() and name not in ours:

@@ -22,6 +22,7 @@ from seq2seq_attn.decoding import GreedySearch, Hypothesis
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision
+from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.optimizers import build_optimizer
 from seq2seq_attn.training.updater import Updater
 
@@ -99,7 +100,7 @@ def learn(name: str, task: Task, most: int = STEPS) -> Learned:
         build_optimizer(model, kind="adam", learning_rate=RATE),
         device=torch.device("cpu"),
         precision=Precision(torch.float32, "asked for"),
-        label_smoothing=0.0,
+        objective=LikelihoodObjective(0.0),
         clip_norm=1.0,
     )
     chance, held_out = random.Random(1), task.batch(random.Random(2), HELD_OUT)

@@ -24,6 +24,7 @@ from seq2seq_attn.data.tokenizers import PAD
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision, choose_device, choose_precision
+from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.optimizers import build_optimizer
 from seq2seq_attn.training.updater import Updater
 
@@ -218,7 +219,7 @@ def _contender(name: str, config: Config, material: Material, device: torch.devi
         build_optimizer(model, **training.optimizer.model_dump()),
         device=device,
         precision=precision,
-        label_smoothing=training.label_smoothing,
+        objective=LikelihoodObjective(training.label_smoothing),
         clip_norm=training.clip_norm,
     )
 

@@ -15,6 +15,7 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.averages import MovingAverage
+from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.updater import Updater
 
 CPU = torch.device("cpu")
@@ -158,7 +159,7 @@ def updater_of(model: Seq2Seq, decay: float | None) -> Updater:
         optimizer,
         device=CPU,
         precision=Precision(torch.float32, "for the test"),
-        label_smoothing=0.0,
+        objective=LikelihoodObjective(0.0),
         clip_norm=None,
         average=None if decay is None else MovingAverage(model, optimizer, decay),
     )

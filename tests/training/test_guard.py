@@ -20,6 +20,7 @@ from seq2seq_attn.training.guard import BadSteps, StepGuard
 from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import Record, Screen
+from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.optimizers import OptimizerKind, build_optimizer
 from seq2seq_attn.training.schedules import Schedule
 from seq2seq_attn.training.state import TrainState
@@ -56,7 +57,7 @@ def updater_of(model: Seq2Seq, kind: OptimizerKind = "adam") -> Updater:
         build_optimizer(model, kind=kind, learning_rate=0.1, weight_decay=0.01, momentum=0.9),
         device=CPU,
         precision=Precision(torch.float32, "for the test"),
-        label_smoothing=0.1,
+        objective=LikelihoodObjective(0.1),
         clip_norm=1.0,
     )
 

@@ -19,6 +19,7 @@ from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.guard import StepGuard
 from seq2seq_attn.training.guard_memory import NoMemory, halves, is_out_of_memory
+from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.updater import StepResult, Updater
 from seq2seq_attn.training.weight_losses import WeightLosses
@@ -57,9 +58,8 @@ def step(model: Seq2Seq, batches: list[Batch]) -> tuple[Tensor, StepResult]:
         torch.optim.SGD(model.parameters(), lr=99.0),
         device=CPU,
         precision=Precision(torch.float32, "for the test"),
-        label_smoothing=0.1,
+        objective=LikelihoodObjective(0.1, WeightLosses(coverage=0.3, guided=0.7)),
         clip_norm=None,
-        weight_losses=WeightLosses(coverage=0.3, guided=0.7),
     )
     result = updater.update(batches, 1.0)
     with torch.no_grad():
@@ -115,9 +115,9 @@ def test_the_same_is_learned_in_parts(limit: Callable[..., None], error: str, mo
     assert twice.splits == splits
     assert twice.tokens == once.tokens
     assert float(twice.likelihood) == pytest.approx(float(once.likelihood), rel=1e-6)
-    for name, value in once.weight_losses.items():
+    for name, value in once.parts.items():
         assert float(value) > 0
-        assert float(twice.weight_losses[name]) == pytest.approx(float(value), rel=1e-5)
+        assert float(twice.parts[name]) == pytest.approx(float(value), rel=1e-5)
 
 
 def test_one_sentence_for_which_there_is_no_memory_is_named_and_nothing_has_changed() -> None:

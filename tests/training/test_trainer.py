@@ -44,7 +44,7 @@ class FakeUpdater(Updater):
         self.model = cast(Seq2Seq, torch.nn.Linear(1, 1))
         self.device = torch.device("cpu")
 
-    def update(self, batches: Sequence[Batch], learning_rate: float) -> StepResult:
+    def update(self, batches: Sequence[Batch], learning_rate: float, step: int = 0) -> StepResult:
         self.events.append(("step", [int(batch.indices[0]) for batch in batches]))
         self.events.append(("rate", learning_rate))
         return StepResult(torch.tensor(self.loss * 2), torch.tensor(0.5), 2 * len(batches))
@@ -194,10 +194,10 @@ def test_a_signal_ends_training_after_the_step_and_saves(number: signal.Signals)
         trainer = make(events=events, limits=Limits(max_epochs=9), interrupts=interrupts)
         original = trainer.updater.update
 
-        def update(batches: Sequence[Batch], learning_rate: float) -> StepResult:
+        def update(batches: Sequence[Batch], learning_rate: float, step: int = 0) -> StepResult:
             if trainer.state.step == 6:
                 os.kill(os.getpid(), number)
-            return original(batches, learning_rate)
+            return original(batches, learning_rate, step)
 
         trainer.updater.update = update  # type: ignore[method-assign]
         with pytest.raises(Interrupted, match=f"stopped by {number.name}") as caught:

@@ -14,6 +14,7 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.losses import batch_loss
+from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.updater import StepResult, Updater
 
 SOURCES, TARGETS = 17, 19
@@ -55,7 +56,7 @@ def step(model: Seq2Seq, batches: list[Batch], *, clip: float | None = None) -> 
         torch.optim.SGD(model.parameters(), lr=99.0),
         device=CPU,
         precision=Precision(torch.float32, "for the test"),
-        label_smoothing=0.1,
+        objective=LikelihoodObjective(0.1),
         clip_norm=clip,
     )
     result = updater.update(batches, 1.0)
@@ -115,7 +116,7 @@ def test_gradients_do_not_pile_up_from_step_to_step() -> None:
         torch.optim.SGD(model.parameters(), lr=0.0),
         device=CPU,
         precision=Precision(torch.float32, "for the test"),
-        label_smoothing=0.0,
+        objective=LikelihoodObjective(0.0),
         clip_norm=None,
     )
     batch = batch_of(pairs(5))
@@ -131,7 +132,7 @@ def test_a_batch_overfits_to_nothing() -> None:
         torch.optim.Adam(model.parameters()),
         device=CPU,
         precision=Precision(torch.float32, "for the test"),
-        label_smoothing=0.0,
+        objective=LikelihoodObjective(0.0),
         clip_norm=1.0,
     )
     batch = batch_of(pairs(3))

@@ -14,6 +14,7 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.losses import batch_loss
+from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.updater import StepResult, Updater
 from seq2seq_attn.training.weight_losses import (
     FLOOR,
@@ -196,9 +197,8 @@ def step(model: Seq2Seq, batches: list[Batch], losses: WeightLosses | None) -> t
         torch.optim.SGD(model.parameters(), lr=99.0),
         device=torch.device("cpu"),
         precision=Precision(torch.float32, "for the test"),
-        label_smoothing=0.1,
+        objective=LikelihoodObjective(0.1, losses),
         clip_norm=None,
-        weight_losses=losses,
     )
     result = updater.update(batches, 1.0)
     with torch.no_grad():
@@ -223,8 +223,8 @@ def test_a_step_follows_the_sum_of_all_losses_per_target_token(attention: str, k
     model, batches = model_and_batches(attention=attention)
     gradient, result = step(model, batches, WeightLosses(coverage=0.3, guided=1.7, kind=kind))
     assert torch.allclose(gradient, expected, rtol=0, atol=1e-12)
-    assert float(result.weight_losses["coverage_loss"]) == pytest.approx(coverage)
-    assert float(result.weight_losses["guided_alignment_loss"]) == pytest.approx(guided)
+    assert float(result.parts["coverage_loss"]) == pytest.approx(coverage)
+    assert float(result.parts["guided_alignment_loss"]) == pytest.approx(guided)
 
 
 def test_likelihood_stays_pure() -> None:
@@ -233,7 +233,7 @@ def test_likelihood_stays_pure() -> None:
     model, batches = model_and_batches()
     _, more = step(model, batches, WeightLosses(coverage=0.3, guided=1.7))
     assert torch.equal(plain.likelihood, more.likelihood)
-    assert not plain.weight_losses
+    assert not plain.parts
 
 
 def test_a_factor_of_zero_is_no_loss() -> None:
@@ -242,7 +242,7 @@ def test_a_factor_of_zero_is_no_loss() -> None:
     model, batches = model_and_batches()
     zero, result = step(model, batches, WeightLosses(coverage=0.0, guided=0.0))
     assert torch.equal(plain, zero)
-    assert not result.weight_losses
+    assert not result.parts
 
 
 def test_learning_from_alignments_that_no_batch_has_is_an_error() -> None:

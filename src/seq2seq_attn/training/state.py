@@ -22,7 +22,7 @@ class TrainState:
         bad_for_rate: validations without progress since the rate last changed.
         window_loss: loss summed since the last log line.
         window_tokens: target tokens since the last log line.
-        window_weight_losses: losses on attention weights summed since then, by name.
+        window_parts: what the loss consists of besides the likelihood, summed since then, by name.
         skipped_steps: steps whose loss or gradient was not finite; they count as steps, and changed nothing.
         skipped_in_a_row: of them, those since the last step that was made.
         split_batches: how often a batch was split for want of memory.
@@ -40,7 +40,7 @@ class TrainState:
     bad_for_rate: int = 0
     window_loss: float = 0.0
     window_tokens: int = 0
-    window_weight_losses: dict[str, float] = field(default_factory=dict)
+    window_parts: dict[str, float] = field(default_factory=dict)
     skipped_steps: int = 0
     skipped_in_a_row: int = 0
     split_batches: int = 0

@@ -107,7 +107,7 @@ class Trainer:
         self._saved_step = 0
         self._stream: Iterator[Batch] | None = None
         self._window_loss = torch.zeros(())
-        self._window_weight_losses: dict[str, Tensor] = {}
+        self._window_parts: dict[str, Tensor] = {}
         self._clock = time.perf_counter()
         self._window_start = (0.0, 0)
 
@@ -124,7 +124,7 @@ class Trainer:
         self._clock = time.perf_counter()
         self._window_start = (self.state.seconds, self.state.window_tokens)
         self._window_loss = self._sum(self.state.window_loss)
-        self._window_weight_losses = {name: self._sum(value) for name, value in self.state.window_weight_losses.items()}
+        self._window_parts = {name: self._sum(value) for name, value in self.state.window_parts.items()}
         try:
             while True:
                 if self._validation_due():
@@ -165,10 +165,10 @@ class Trainer:
         group = list(itertools.islice(self._stream, self.settings.accumulate))
         share_done = self.settings.limits.share_done(state, total)
         rate = self.settings.learning_rate * self.schedule.rate_factor(state, share_done)
-        result = self.updater.update(group, rate)
+        result = self.updater.update(group, rate, state.step)
         self._window_loss += result.likelihood
-        for name, value in result.weight_losses.items():
-            self._window_weight_losses.setdefault(name, self._sum(0.0)).add_(value)
+        for name, value in result.parts.items():
+            self._window_parts.setdefault(name, self._sum(0.0)).add_(value)
         state.window_tokens += result.tokens
         state.tokens += result.tokens
         state.step += 1
@@ -201,7 +201,7 @@ class Trainer:
             "epoch": state.epoch,
             "loss": loss,
             "perplexity": _perplexity(loss),
-            **{name: float(value) / state.window_tokens for name, value in self._window_weight_losses.items()},
+            **{name: float(value) / state.window_tokens for name, value in self._window_parts.items()},
             "learning_rate": rate,
             "gradient_norm": gradient_norm if math.isfinite(gradient_norm) else None,
             "tokens": state.tokens,
@@ -211,7 +211,7 @@ class Trainer:
         }
         self._emit(record)
         self._window_loss.zero_()
-        self._window_weight_losses = {}
+        self._window_parts = {}
         state.window_tokens = 0
         self._window_start = (state.seconds, 0)
 
@@ -253,7 +253,7 @@ class Trainer:
         self.guard.settle(self.state)
         self._tick()
         self.state.window_loss = float(self._window_loss)
-        self.state.window_weight_losses = {name: float(value) for name, value in self._window_weight_losses.items()}
+        self.state.window_parts = {name: float(value) for name, value in self._window_parts.items()}
         self.save(self.state, scores)
         self._saved_step = self.state.step
         self._tick()

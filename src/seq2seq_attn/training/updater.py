@@ -15,8 +15,8 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.averages import MovingAverage
 from seq2seq_attn.training.guard_memory import learn_in_parts
-from seq2seq_attn.training.losses import batch_loss, forced_loss
-from seq2seq_attn.training.weight_losses import WeightLosses
+from seq2seq_attn.training.losses import batch_loss
+from seq2seq_attn.training.objectives.base import Objective
 
 LOSS = "loss"
 LIKELIHOOD = "likelihood"
@@ -28,7 +28,7 @@ class StepResult(NamedTuple):
     likelihood: Tensor  # negative log-likelihood, summed over tokens
     gradient_norm: Tensor  # before clipping
     tokens: int
-    weight_losses: Mapping[str, Tensor] = MappingProxyType({})  # by name, summed over tokens, without their factors
+    parts: Mapping[str, Tensor] = MappingProxyType({})  # of the loss besides, by name, summed over tokens
     skipped: Tensor = torch.tensor(False)  # loss or gradient was not finite: nothing was learned, all sums are 0
     splits: int = 0  # how often a batch was split for want of memory
 
@@ -45,9 +45,8 @@ class Updater:
         optimizer: over its parameters.
         device: where it is.
         precision: of the matrix products.
-        label_smoothing: share of probability given to all tokens alike.
+        objective: what is descended.
         clip_norm: largest norm of the gradient; None for any.
-        weight_losses: what is added for the attention weights.
         average: of the parameters; None to keep none.
     """
 
@@ -58,26 +57,29 @@ class Updater:
         *,
         device: torch.device,
         precision: Precision,
-        label_smoothing: float,
+        objective: Objective,
         clip_norm: float | None,
-        weight_losses: WeightLosses | None = None,
         average: MovingAverage | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.device = device
         self.precision = precision
-        self.label_smoothing = label_smoothing
-        self.weight_losses = weight_losses or WeightLosses()
+        self.objective = objective
         self.average = average
         self.clip_norm = float("inf") if clip_norm is None else clip_norm
         # float16 has so narrow a range that small gradients vanish unless the loss is scaled up
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
 
-    def update(self, batches: Sequence[Batch], learning_rate: float) -> StepResult:
+    def update(self, batches: Sequence[Batch], learning_rate: float, step: int = 0) -> StepResult:
         """Make one step from ``batches``, in parts where memory does not suffice.
 
         When loss or gradient is not finite, parameters and optimizer stay as they are.
+
+        Args:
+            batches: what to learn from.
+            learning_rate: of this step.
+            step: how many were made before it.
 
         Raises:
             NoMemory: if there is not even memory for one sentence pair.
@@ -93,7 +95,7 @@ class Updater:
             sums.update(self._zeros())
 
         try:
-            splits = learn_in_parts(batches, lambda batch: self._learn(batch, tokens, sums), start_over)
+            splits = learn_in_parts(batches, lambda batch: self._learn(batch, tokens, step, sums), start_over)
         except BaseException:
             start_over()
             raise
@@ -119,21 +121,16 @@ class Updater:
         return bool(torch.isfinite(torch.stack(losses)).all())
 
     def _zeros(self) -> dict[str, Tensor]:
-        names = (LOSS, LIKELIHOOD, *self.weight_losses.factors)
+        names = (LOSS, LIKELIHOOD, *self.objective.parts)
         return {name: torch.zeros((), device=self.device) for name in names}
 
-    def _learn(self, batch: Batch, tokens: int, sums: dict[str, Tensor]) -> None:
+    def _learn(self, batch: Batch, tokens: int, step: int, sums: dict[str, Tensor]) -> None:
         """Add the gradient of a batch, and what it lost to ``sums``."""
         batch = batch.to(self.device)
         with self.precision.autocast(self.device):
-            forced = self.model(batch.source, batch.source_lengths, batch.target_in)
-            loss = forced_loss(self.model, forced, batch, smoothing=self.label_smoothing)
-            total = loss.smoothed
-            weight_losses = self.weight_losses.sums(forced.weights, batch)
-            for name, found in weight_losses.items():
-                total = total + self.weight_losses.factors[name] * found
-        self.scaler.scale(total / tokens).backward()  # type: ignore[no-untyped-call]
-        for name, found in {LOSS: total, LIKELIHOOD: loss.negative_log_likelihood, **weight_losses}.items():
+            lost = self.objective(self.model, batch, step)
+        self.scaler.scale(lost.total / tokens).backward()  # type: ignore[no-untyped-call]
+        for name, found in {LOSS: lost.total, LIKELIHOOD: lost.likelihood, **lost.parts}.items():
             sums[name] += found.detach()
 
     def _follow(self, finite: Tensor) -> None:

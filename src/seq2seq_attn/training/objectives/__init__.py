@@ -1,0 +1,1 @@
+"""What a training descends: one file per objective, all with one interface."""

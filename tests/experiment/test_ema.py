@@ -15,7 +15,7 @@ from seq2seq_attn import load_checkpoint
 from seq2seq_attn.config import load_config
 from seq2seq_attn.data.links import read_linked
 from seq2seq_attn.data.prepare import prepare
-from seq2seq_attn.experiment.validation import Validator
+from seq2seq_attn.experiment.validation import Validator, text_metrics, validation_search
 from seq2seq_attn.runtime import Precision
 
 CHANGES = {"data.test": {}, "model.dropout": 0.2, "training.validate_every": 1, "training.keep_best": 99}
@@ -71,7 +71,8 @@ def test_the_average_is_what_was_validated(runs: tuple[Path, Path]) -> None:
             checkpoint.tokenizer,
             prepared.validation,
             list(read_linked(config.data.validation)),
-            decoding=config.decoding,
+            decoding=validation_search(config),
+            metrics=text_metrics(config.training),
             precision=Precision(torch.float32, "for the test"),
             check=lambda: None,
         )

@@ -21,6 +21,9 @@ from seq2seq_attn.config.types import (
     wrong,
 )
 
+TextMetric = Literal["bleu", "chrf", "chrf++", "ter"]
+ValidationMetric = Literal[TextMetric, "loss", "perplexity", "alignment_error_rate"]
+
 DEFAULT_BATCH_TOKENS = 2048  # used when neither batch_tokens nor batch_sentences is written
 
 
@@ -81,6 +84,15 @@ def _validate_every(value: object) -> object:
     raise wrong("expected the word epoch, or a number of steps")
 
 
+def _not_comet(value: object) -> object:
+    if value == "comet":
+        raise wrong(
+            "comet runs a network larger than most that are trained here, which is too slow for every validation; "
+            "train with chrf, and compare kept checkpoints by `evaluate --metric comet`"
+        )
+    return value
+
+
 def _word_or_steps(value: object) -> str:
     return "<word>" if isinstance(value, str) else "<steps>"
 
@@ -138,7 +150,15 @@ class TrainingConfig(Section):
         default=5, description="Steps in a row whose loss or gradient is not finite, after which training ends."
     )
     keep_best: Count = Field(default=3, description="How many of the best checkpoints stay on disk.")
-    validation_metric: Literal["bleu", "loss"] = Field(default="bleu", description="What makes a checkpoint the best.")
+    validation_metric: Annotated[ValidationMetric, BeforeValidator(_not_comet)] = Field(
+        default="bleu", description="What makes a checkpoint the best, and training stop when it does not improve."
+    )
+    validation_metrics: (
+        Annotated[tuple[Annotated[TextMetric, BeforeValidator(_not_comet)], ...], OneOrMany()] | None
+    ) = Field(default=None, description="Metrics of validation besides loss, perplexity, bleu and validation_metric.")
+    validation_beam_size: Count = Field(
+        default=1, description="Beam of the search in validation; 1: greedy, which is many times faster."
+    )
     log_every: Count = Field(default=50, description="Steps between two log lines.")
     tensorboard: bool = Field(default=False, description="Write TensorBoard files (needs the extra `tensorboard`).")
     threads: Count | None = Field(default=None, description="CPU threads; null: as torch chooses.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from seq2seq_attn.errors import DataError, UserError
-from seq2seq_attn.evaluation.metrics.choices import LOWER_IS_BETTER, MetricOptions, check_metrics
+from seq2seq_attn.evaluation.metrics.choices import MetricOptions, check_metrics, higher_is_better
 from seq2seq_attn.evaluation.metrics.corpus import References, as_lists, check_counts, score_sentences
 from seq2seq_attn.evaluation.significance import LEVEL, TRIALS, MetricComparison, SystemResult, paired_tests
 
@@ -129,7 +129,7 @@ def compare_systems(
     by_sentence = []
     for other in others:
         gains = [theirs - ours for ours, theirs in zip(scores[first], scores[other], strict=True)]
-        sign = -1 if sentence_metric in LOWER_IS_BETTER else 1
+        sign = 1 if higher_is_better(sentence_metric) else -1
         wins, losses = (sum(sign * way * gain > _SAME for gain in gains) for way in (1, -1))
         ranked = sorted(range(len(gains)), key=lambda i: (-abs(gains[i]), i))
         differences = [

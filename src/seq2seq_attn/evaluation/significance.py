@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from seq2seq_attn.errors import UserError
-from seq2seq_attn.evaluation.metrics.choices import LOWER_IS_BETTER, RESAMPLES, MetricOptions, check_seed
+from seq2seq_attn.evaluation.metrics.choices import RESAMPLES, MetricOptions, check_seed, higher_is_better
 from seq2seq_attn.evaluation.metrics.score import Interval
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def paired_tests(
             differing = [_differing(metric, named[0][1], lines) for _, lines in named]
             compared[name] = MetricComparison(
                 name=printed,
-                lower_is_better=name in LOWER_IS_BETTER,
+                lower_is_better=not higher_is_better(name),
                 bootstrap_signature=found["bs"][0],
                 randomization_signature=found["ar"][0],
                 results=[

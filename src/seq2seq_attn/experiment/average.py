@@ -12,6 +12,7 @@ from seq2seq_attn.checkpoint.load import CHECKPOINTS, CONFIG, TOKENIZER, find_ch
 from seq2seq_attn.checkpoint.store import BEST, LAST
 from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.errors import CheckpointError, ConfigError
+from seq2seq_attn.evaluation.metrics import higher_is_better
 from seq2seq_attn.experiment.run_folder import differences
 from seq2seq_attn.files import folder_atomic, link_atomic
 
@@ -100,7 +101,7 @@ def _checkpoints(run: Path) -> list[Path]:
 def _ranked(run: Path) -> list[Path]:
     """All validated checkpoints of a run, best first; of equal ones the earlier comes first, as ``best`` has it."""
     metric = read_run_config(run).training.validation_metric
-    sign = -1.0 if metric == "bleu" else 1.0
+    sign = -1.0 if higher_is_better(metric) else 1.0
 
     def score(info: Info) -> float | None:
         return None if info.scores is None else info.scores.get(metric)

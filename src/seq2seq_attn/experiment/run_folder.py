@@ -33,6 +33,7 @@ MAY_CHANGE = frozenset(
         "training.keep_best",
         "training.log_every",
         "training.tensorboard",
+        "training.validation_metrics",
     }
 )
 """Keys that a resumed run may have other values for: they change when it ends or what is shown."""

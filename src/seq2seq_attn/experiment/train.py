@@ -19,7 +19,7 @@ from seq2seq_attn.data.loader import BatchLoader
 from seq2seq_attn.data.prepare import PreparedData, prepare
 from seq2seq_attn.data.tokenizers import PAD
 from seq2seq_attn.errors import ConfigError
-from seq2seq_attn.evaluation.metrics import MetricScore
+from seq2seq_attn.evaluation.metrics import MetricScore, higher_is_better
 from seq2seq_attn.experiment.evaluate import evaluate_run
 from seq2seq_attn.experiment.initial import check_initial, initialize
 from seq2seq_attn.experiment.lock import RunLock
@@ -32,7 +32,7 @@ from seq2seq_attn.experiment.run_folder import (
 )
 from seq2seq_attn.experiment.splits import EvaluationSet, read_split
 from seq2seq_attn.experiment.updating import build_updater
-from seq2seq_attn.experiment.validation import Validator
+from seq2seq_attn.experiment.validation import Validator, check_validation, text_metrics, validation_search
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision, choose_device, choose_precision, seed_everything
@@ -164,6 +164,7 @@ def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> Prepar
     with torch.device("meta"):  # sizes and names only; the vocabulary does not matter
         model = build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
     _check_weight_losses(config, model)
+    check_validation(config, model)
     freeze(model, config.training.freeze or ())
     if not (resume and any((folder / CHECKPOINTS).glob("step-*"))):
         check_initial(config)
@@ -194,7 +195,7 @@ def _build_store(config: Config, folder: Path) -> CheckpointStore:
     return CheckpointStore(
         folder / CHECKPOINTS,
         metric=config.training.validation_metric,
-        higher_is_better=config.training.validation_metric == "bleu",
+        higher_is_better=higher_is_better(config.training.validation_metric),
         keep_best=config.training.keep_best,
     )
 
@@ -239,7 +240,7 @@ def _build_trainer(
             validate_every=training.validate_every,
             patience=training.patience,
             metric=training.validation_metric,
-            higher_is_better=training.validation_metric == "bleu",
+            higher_is_better=higher_is_better(training.validation_metric),
             log_every=training.log_every,
             max_bad_steps=training.max_bad_steps,
         ),
@@ -258,7 +259,8 @@ def _build_validator(
         prepared.tokenizers,
         prepared.validation,
         list(read_linked(config.data.validation)),
-        decoding=config.decoding,
+        decoding=validation_search(config),
+        metrics=text_metrics(config.training),
         precision=precision,
         check=interrupts.check,
     )

@@ -1,4 +1,4 @@
-"""How good is the model now?  Loss, perplexity, BLEU and alignments on the validation split."""
+"""How good is the model now?  Loss, perplexity, scores of translations and alignments on the validation split."""
 
 from __future__ import annotations
 
@@ -7,34 +7,69 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from seq2seq_attn.config.schema import DecodingConfig
+from seq2seq_attn.config.schema import Config, DecodingConfig, TrainingConfig
 from seq2seq_attn.data.batching import collate
 from seq2seq_attn.data.encoded import EncodedCorpus
-from seq2seq_attn.data.links import AlignedPair
+from seq2seq_attn.data.links import AlignedPair, alignment_files
 from seq2seq_attn.data.sampler import BatchSampler
 from seq2seq_attn.data.tokenizers import Tokenizers
-from seq2seq_attn.evaluation.metrics import score_corpus
+from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.evaluation.metrics import METRICS, score_corpus
 from seq2seq_attn.experiment.align import score_alignments
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
+from seq2seq_attn.training.guard_memory import NoMemory, is_out_of_memory
 from seq2seq_attn.training.losses import batch_loss
 from seq2seq_attn.translation import Translator
 
 BATCH_TOKENS = 4096
 SENTENCES = 256  # translated between two looks at whether to stop
+ERROR_RATE = "alignment_error_rate"
+
+
+def text_metrics(training: TrainingConfig) -> tuple[str, ...]:
+    """Return what translations are scored by in validation: BLEU, what decides, and what was asked for besides."""
+    asked = ("bleu", training.validation_metric, *(training.validation_metrics or ()))
+    return tuple(dict.fromkeys(name for name in asked if name in METRICS))
+
+
+def validation_search(config: Config) -> DecodingConfig:
+    """Return how translations are searched for in validation: as always, but greedily or with a beam of its own."""
+    return config.decoding.greedy().model_copy(update={"beam_size": config.training.validation_beam_size})
+
+
+def check_validation(config: Config, model: Seq2Seq) -> None:
+    """Refuse a metric that this validation could not give.
+
+    Raises:
+        ConfigError: if training follows the alignment error rate, and there are no gold alignments or no attention.
+    """
+    if config.training.validation_metric != ERROR_RATE:
+        return
+    if not model.attends:
+        raise ConfigError(
+            f"training.validation_metric is {ERROR_RATE!r}, but this model has no attention weights to take links "
+            f"from (model.attention is {config.model.attention!r}); choose another metric, or an attention"
+        )
+    if not alignment_files(config.data.validation):
+        raise ConfigError(
+            f"training.validation_metric is {ERROR_RATE!r}, but data.validation has no gold alignments: name their "
+            "files as data.validation.alignments (a line per pair, such as 0-0 1-2), or choose another metric"
+        )
 
 
 class Validator:
     """Scores a model on one split, always in the same batches.
 
-    BLEU is that of greedy search: it ranks checkpoints as beam search does, in a fraction of the time.
+    Greedy search ranks checkpoints as beam search does, in a fraction of the time.
 
     Args:
         model: as it is at each call.
         tokenizers: of both languages.
         corpus: the encoded split, for the loss.
-        pairs: its sentences, for BLEU, and their gold alignments where there are some.
-        decoding: length limits and batch size of the search.
+        pairs: its sentences, to translate, and their gold alignments where there are some.
+        decoding: how they are translated (:func:`validation_search`).
+        metrics: what the translations are scored by (:func:`text_metrics`).
         precision: of the loss' matrix products.
         check: called between batches; may raise to stop.
     """
@@ -47,12 +82,14 @@ class Validator:
         pairs: Sequence[AlignedPair],
         *,
         decoding: DecodingConfig,
+        metrics: Sequence[str],
         precision: Precision,
         check: Callable[[], None],
     ) -> None:
         self.model = model
         self.tokenizers = tokenizers
-        self.decoding = decoding.greedy()
+        self.decoding = decoding
+        self.metrics = metrics
         Translator(model, tokenizers, self.decoding).translate([])  # what is wrong with it is said before training
         self.corpus = corpus
         self.sources = [pair.source for pair, _ in pairs]
@@ -62,17 +99,31 @@ class Validator:
         self.check = check
 
     def __call__(self) -> dict[str, float]:
-        """Return ``loss`` (nats per target token), ``perplexity``, ``bleu``.
+        """Return ``loss`` (nats per target token), ``perplexity``, and the score of each metric by its name.
 
         Where there are gold alignments, there is an ``alignment_error_rate``, too.
+
+        Raises:
+            NoMemory: if there is none for a batch.
         """
         self.model.eval()
+        try:
+            return self._scores()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise NoMemory(
+                "no memory for validation; go on with --resume and a decoding.batch_sentences below "
+                f"{self.decoding.batch_sentences}, which says how many sentences are translated at once"
+            ) from error
+
+    def _scores(self) -> dict[str, float]:
         loss = self._loss()
         translator = Translator(self.model, self.tokenizers, self.decoding)  # of the parameters as they are now
-        scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "bleu": self._bleu(translator)}
+        scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), **self._translate(translator)}
         if self.aligned:
             self.check()
-            scores["alignment_error_rate"] = score_alignments(translator, self.aligned).error_rate
+            scores[ERROR_RATE] = score_alignments(translator, self.aligned).error_rate
         return scores
 
     @torch.inference_mode()
@@ -93,10 +144,11 @@ class Validator:
             tokens += batch.target_tokens
         return total / tokens
 
-    def _bleu(self, translator: Translator) -> float:
+    def _translate(self, translator: Translator) -> dict[str, float]:
         hypotheses: list[str] = []
         for begin in range(0, len(self.sources), SENTENCES):
             self.check()
             texts = self.sources[begin : begin + SENTENCES]
             hypotheses += [found.text for found in translator.translate(texts)]
-        return score_corpus(hypotheses, self.references, metrics=("bleu",))["bleu"].score
+        found = score_corpus(hypotheses, self.references, self.metrics)
+        return {name: score.score for name, score in found.items()}

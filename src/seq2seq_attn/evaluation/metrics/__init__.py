@@ -5,7 +5,13 @@ the tokenizer alone. The scores are sacreBLEU's (Post 2018, https://aclanthology
 and COMET's where its package is installed.
 """
 
-from seq2seq_attn.evaluation.metrics.choices import METRICS, TOKENIZATIONS, MetricOptions, check_metrics
+from seq2seq_attn.evaluation.metrics.choices import (
+    METRICS,
+    TOKENIZATIONS,
+    MetricOptions,
+    check_metrics,
+    higher_is_better,
+)
 from seq2seq_attn.evaluation.metrics.corpus import score_corpus, score_sentences
 from seq2seq_attn.evaluation.metrics.score import Interval, MetricScore
 
@@ -16,6 +22,7 @@ __all__ = [
     "MetricOptions",
     "MetricScore",
     "check_metrics",
+    "higher_is_better",
     "score_corpus",
     "score_sentences",
 ]

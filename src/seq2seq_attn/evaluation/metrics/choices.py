@@ -14,7 +14,8 @@ METRICS = ("bleu", "chrf", "chrf++", "ter", "comet")
 All but ``comet`` run from 0 to 100. TER, an error rate, is better when lower. COMET is about 0 to 1.
 """
 
-LOWER_IS_BETTER = frozenset({"ter"})
+LOWER_IS_BETTER = frozenset({"ter", "loss", "perplexity", "alignment_error_rate"})
+"""Of all numbers that a model is judged by, here and in validation, those that are errors."""
 
 TOKENIZATIONS = ("13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "flores101", "flores200", "none")
 """How BLEU splits text into words; ``none`` is for text that is tokenized already.
@@ -28,6 +29,11 @@ RESAMPLES = 1000
 COMET_MODEL = "Unbabel/wmt22-comet-da"
 
 SEED_VARIABLE = "SACREBLEU_SEED"  # where sacreBLEU takes the seed of its random numbers from
+
+
+def higher_is_better(metric: str) -> bool:
+    """Tell whether a model with more of ``metric`` is the better one."""
+    return metric not in LOWER_IS_BETTER
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from seq2seq_attn.config.schema import TrainingConfig
+from seq2seq_attn.evaluation.metrics import METRICS, higher_is_better
 from seq2seq_attn.experiment.symptoms.finding import Finding, fine, unchecked
 
 Record = Mapping[str, Any]
@@ -33,11 +34,12 @@ GAP_RATIO = 1.5
 RISE = 1.05
 """The last validation loss over the lowest one: past the best point by one part in twenty."""
 
-STILL_BETTER_BLEU = 0.5
-"""BLEU that the last validation gained over all before it: about what the choice of a seed gives."""
+STILL_BETTER_POINTS = 0.5
+"""Points of BLEU, or of another metric that runs from 0 to 100, that the last validation gained over all before it:
+about what the choice of a seed gives."""
 
-STILL_BETTER_LOSS = 0.01
-"""The same for the loss, as a share of it."""
+STILL_BETTER_SHARE = 0.01
+"""The same for the loss and other numbers without such a scale, as a share of them."""
 
 EARLY = 1 / 3
 """A best validation in the first third, with none better in the other two."""
@@ -146,17 +148,19 @@ def _overfitting(logged: Sequence[Record], validations: Sequence[Record], traini
 
 def _ending(validations: Sequence[Record], training: TrainingConfig) -> Finding:
     metric = training.validation_metric
-    higher = metric != "loss"
+    higher = higher_is_better(metric)
+    in_points = metric in METRICS
     found = [float(record[metric]) for record in validations if _is_number(record.get(metric))]
     if len(found) < 2:
         return unchecked("end of training", f"metrics.jsonl holds no two validations with {metric}")
     before = max(found[:-1]) if higher else min(found[:-1])
-    gain = found[-1] - before if higher else (before - found[-1]) / max(abs(before), 1e-9)
+    gain = found[-1] - before if higher else before - found[-1]
+    gain = gain if in_points else gain / max(abs(before), 1e-9)
     best = found.index(max(found) if higher else min(found))
     numbers = {"best": found[best], "last": found[-1], "gain": gain, "best_at": (best + 1) / len(found)}
-    name = metric.upper() if higher else metric
+    name = metric.upper() if in_points else metric
     evidence = f"{name} {found[best]:.4g} at validation {best + 1} of {len(found)}, {found[-1]:.4g} at the last"
-    if gain >= (STILL_BETTER_BLEU if higher else STILL_BETTER_LOSS):
+    if gain >= (STILL_BETTER_POINTS if in_points else STILL_BETTER_SHARE):
         return Finding(
             "note",
             "end of training",

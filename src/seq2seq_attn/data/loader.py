@@ -25,6 +25,8 @@ class BatchLoader:
         ahead: batches that are made before they are asked for.
         with_alignment: give batches their gold alignments; the corpus must have them.
         pin_memory: put batches where a CUDA device can read them on its own.
+        share: (number, of how many): of each batch only every so-manieth sentence, for one of several processes
+            that share the work; the batches are those of one process. A share may be empty: a batch of no sentences.
     """
 
     def __init__(
@@ -37,13 +39,17 @@ class BatchLoader:
         ahead: int = 4,
         with_alignment: bool = False,
         pin_memory: bool = False,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
+        if not 0 <= share[0] < share[1]:
+            raise ValueError(f"share is (number, of how many), counted from 0, not {share}")
         self._corpus_of = (lambda _: corpus) if isinstance(corpus, EncodedCorpus) else corpus
         self._limits = (batch_tokens, batch_sentences)
         self._seed = seed
         self._ahead = ahead
         self._with_alignment = with_alignment
         self._pin_memory = pin_memory
+        self._share = slice(share[0], None, share[1])
         self._lock = threading.Lock()
         self._newest: tuple[int, EncodedCorpus, list[NDArray[np.int64]]] | None = None
 
@@ -58,11 +64,11 @@ class BatchLoader:
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         corpus, batches = self._plan(epoch)
         for numbers in batches[start:]:
-            rows = numbers.tolist()
+            rows = numbers[self._share].tolist()
             batch = collate(
                 [corpus.source(row) for row in rows],
                 [corpus.target(row) for row in rows],
-                numbers,
+                rows,
                 alignment=corpus.links.matrices(rows) if self._with_alignment and corpus.links else None,
             )
             yield batch.pin_memory() if self._pin_memory else batch

@@ -15,11 +15,11 @@ from seq2seq_attn.checkpoint import CheckpointStore
 from seq2seq_attn.checkpoint.load import CHECKPOINTS
 from seq2seq_attn.config import Config, load_config
 from seq2seq_attn.data.links import alignment_files, read_linked
-from seq2seq_attn.data.loader import BatchLoader
 from seq2seq_attn.data.prepare import PreparedData, prepare
 from seq2seq_attn.data.tokenizers import PAD
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.metrics import MetricScore, higher_is_better
+from seq2seq_attn.experiment.building import build_batches, build_network
 from seq2seq_attn.experiment.evaluate import evaluate_run
 from seq2seq_attn.experiment.initial import check_initial, initialize
 from seq2seq_attn.experiment.lock import RunLock
@@ -31,6 +31,7 @@ from seq2seq_attn.experiment.run_folder import (
     write_run_config,
 )
 from seq2seq_attn.experiment.splits import EvaluationSet, read_split
+from seq2seq_attn.experiment.tensorboard import check_tensorboard, open_tensorboard
 from seq2seq_attn.experiment.updating import build_updater
 from seq2seq_attn.experiment.validation import Validator, check_validation, text_metrics, validation_search
 from seq2seq_attn.models.base import Seq2Seq
@@ -39,7 +40,7 @@ from seq2seq_attn.runtime import Precision, choose_device, choose_precision, see
 from seq2seq_attn.training.freezing import freeze
 from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.training.limits import Limits
-from seq2seq_attn.training.logging import JsonLines, Screen, Sink, TensorBoard
+from seq2seq_attn.training.logging import JsonLines, Screen, Sink
 from seq2seq_attn.training.schedules import Schedule
 from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.trainer import SAVED_FIRST, Settings, Trainer
@@ -114,12 +115,7 @@ def _train(config: Config, folder: Path, *, resume: bool) -> Run:
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     seed_everything(config.seed)
-    model = build_model(
-        config.model,
-        source_vocabulary=len(prepared.tokenizers.source),
-        target_vocabulary=len(prepared.tokenizers.target),
-        padding=PAD,
-    ).to(device)
+    model = build_network(config, prepared, device)
     numbers = model.num_parameters
     freeze(model, config.training.freeze or ())
     learning = "" if config.training.freeze is None else f" ({model.num_parameters:,} of them learn)"
@@ -138,7 +134,7 @@ def _train(config: Config, folder: Path, *, resume: bool) -> Run:
             say(f"resuming from step {trainer.state.step} ({newest[0]})")
         elif resume:
             say(f"nothing to resume in {folder} yet: starting from the beginning")
-        sinks = _open_sinks(config, folder, trainer.state)
+        sinks = _open_sinks(config, folder, trainer, prepared)
         trainer.sinks = [*trainer.sinks, *sinks]
         try:
             reason = trainer.fit()
@@ -165,6 +161,7 @@ def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> Prepar
         model = build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
     _check_weight_losses(config, model)
     check_validation(config, model)
+    check_tensorboard(config.training)
     freeze(model, config.training.freeze or ())
     if not (resume and any((folder / CHECKPOINTS).glob("step-*"))):
         check_initial(config)
@@ -225,14 +222,7 @@ def _build_trainer(
     return Trainer(
         updater=updater,
         schedule=Schedule(**training.schedule.model_dump()),
-        batches=BatchLoader(
-            prepared.train_epoch,
-            batch_tokens=training.batch_tokens,
-            batch_sentences=training.batch_sentences,
-            seed=config.seed,
-            with_alignment=training.guided_alignment.weight > 0,
-            pin_memory=device.type == "cuda",
-        ),
+        batches=build_batches(config, prepared, device),
         settings=Settings(
             learning_rate=training.optimizer.learning_rate,
             limits=Limits(training.max_epochs, training.max_steps, training.max_minutes),
@@ -266,11 +256,12 @@ def _build_validator(
     )
 
 
-def _open_sinks(config: Config, folder: Path, state: TrainState) -> list[Sink]:
+def _open_sinks(config: Config, folder: Path, trainer: Trainer, prepared: PreparedData) -> list[Sink]:
+    state = trainer.state
     validated = state.validated_step == state.step
     sinks: list[Sink] = [JsonLines(folder / METRICS, resume_step=state.step, validated=validated)]
     if config.training.tensorboard:
-        sinks.append(TensorBoard(folder / TENSORBOARD, resume_step=state.step))
+        sinks += open_tensorboard(folder / TENSORBOARD, config, trainer, prepared)
     return sinks
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from seq2seq_attn.runtime import optional_import
 from seq2seq_attn.training.weight_losses import WEIGHT_LOSSES
 
 Record = Mapping[str, object]
+
+_RGBA = 4  # a picture's colors, as TensorBoard numbers them
 
 
 @runtime_checkable
@@ -75,6 +78,15 @@ def _place(line: str) -> tuple[float, bool]:
         return float("inf"), True  # a line that was cut off when the machine died
 
 
+def check_tensorboard_installed() -> None:
+    """Refuse to go on without TensorBoard.
+
+    Raises:
+        MissingExtra: if it is not installed.
+    """
+    optional_import("tensorboard", feature="training.tensorboard", extra="tensorboard")
+
+
 class TensorBoard:
     """Scalars for TensorBoard.
 
@@ -83,7 +95,7 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, *, resume_step: int = 0) -> None:
-        optional_import("tensorboard", feature="training.tensorboard", extra="tensorboard")
+        check_tensorboard_installed()
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(folder), purge_step=resume_step + 1)
@@ -94,6 +106,22 @@ class TensorBoard:
         for name, value in record.items():
             if isinstance(value, float | int) and name != "step":
                 self._writer.add_scalar(f"{record['kind']}/{name}", value, step)
+
+    def write_text(self, tag: str, markdown: str, step: int) -> None:
+        """Write a text, which is shown as Markdown."""
+        self._writer.add_text(tag, markdown, step)
+
+    def write_image(self, tag: str, png: bytes, step: int) -> None:
+        """Write a picture as it is, without decoding it."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        width, height = struct.unpack(">II", png[16:24])  # where every PNG has them
+        image = Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=_RGBA)
+        self._writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+
+    def flush(self) -> None:
+        """Let whoever watches see what was written until now."""
+        self._writer.flush()
 
     def close(self) -> None:
         """Write what is left."""

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_attn.errors import UserError
-from seq2seq_attn.visualization.picture import check_picture_path, picture_style, readable, save_figure, visible
+from seq2seq_attn.visualization.picture import (
+    check_picture_path,
+    encode_figure,
+    picture_style,
+    readable,
+    save_figure,
+    visible,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +58,32 @@ def draw_attention(
         ValueError: if the weights do not fit the tokens.
     """
     check_picture_path(output)
+    source, target = _labels(weights, source_tokens, target_tokens)
+    heading = visible(title) if title else None
+    with picture_style([*source, *target, heading or ""], output):
+        save_figure(_figure(weights, source, target, heading, axes), output)
+
+
+def attention_image(
+    weights: NDArray[np.floating], source_tokens: Sequence[str], target_tokens: Sequence[str], *, title: str
+) -> bytes:
+    """Return what :func:`draw_attention` writes as a PNG for the screen: the bytes of the file.
+
+    Raises:
+        UserError: if there are no tokens.
+        MissingExtra: if matplotlib is not installed.
+        ValueError: if the weights do not fit the tokens.
+    """
+    source, target = _labels(weights, source_tokens, target_tokens)
+    heading = visible(title)
+    with picture_style([*source, *target, heading], None):
+        return encode_figure(_figure(weights, source, target, heading, ("target", "source")), "png", dots_per_inch=96)
+
+
+def _labels(
+    weights: NDArray[np.floating], source_tokens: Sequence[str], target_tokens: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Return the tokens as they are written beside the weights."""
     if weights.shape != (len(target_tokens), len(source_tokens)):
         raise ValueError(
             f"weights of shape {weights.shape} do not fit {len(target_tokens)} target tokens "
@@ -60,11 +93,7 @@ def draw_attention(
         raise UserError(
             f"there is no attention to draw: {weights.shape[1]} source and {weights.shape[0]} target tokens"
         )
-    source = [readable(token) for token in source_tokens]
-    target = [readable(token) for token in target_tokens]
-    heading = visible(title) if title else None
-    with picture_style([*source, *target, heading or ""], output):
-        save_figure(_figure(weights, source, target, heading, axes), output)
+    return [readable(token) for token in source_tokens], [readable(token) for token in target_tokens]
 
 
 def _figure(

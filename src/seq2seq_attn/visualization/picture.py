@@ -44,27 +44,39 @@ def check_picture_path(output: Path) -> None:
         raise UserError(f"{output} has {found}; a picture is written as {' or '.join(PICTURE_SUFFIXES)}")
 
 
-@contextmanager
-def picture_style(texts: Iterable[str], output: Path) -> Iterator[None]:
-    """Make and save a figure inside this block: our settings, and fonts that hold ``texts``.
+def check_drawing(feature: str) -> None:
+    """Refuse to go on where nothing can be drawn.
 
-    A PNG is drawn with the fonts of this machine; characters that none of them has
-    become boxes, and the log says which. An SVG keeps its text as text, for the
-    reader's fonts.
+    Args:
+        feature: what would draw, for the error.
 
     Raises:
         MissingExtra: if matplotlib is not installed.
     """
-    optional_import("matplotlib", feature="drawing a picture", extra="plot")
+    optional_import("matplotlib", feature=feature, extra="plot")
+
+
+@contextmanager
+def picture_style(texts: Iterable[str], output: Path | None) -> Iterator[None]:
+    """Make and save a figure inside this block: our settings, and fonts that hold ``texts``.
+
+    A PNG is drawn with the fonts of this machine; characters that none of them has
+    become boxes, and the log says which. An SVG keeps its text as text, for the
+    reader's fonts. Without an output the picture is a PNG in memory, of which the log says nothing.
+
+    Raises:
+        MissingExtra: if matplotlib is not installed.
+    """
+    check_drawing("drawing a picture")
     from matplotlib import style
 
-    drawn_here = output.suffix.lower() == ".png"
+    drawn_here = output is None or output.suffix.lower() == ".png"
     with _LOCK, warnings.catch_warnings():
         # a missing glyph is drawn as a box, and reported below in words a user can act on
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         warnings.filterwarnings("ignore", message=r"Matplotlib currently does not support")
         families, missing = _find_fonts(frozenset("".join(texts))) if drawn_here else ((_BASE_FAMILY,), "")
-        if missing:
+        if missing and output is not None:
             _LOG.warning(
                 "no font on this machine has %s: %s shows boxes in their place; "
                 "install a font that has them, or write an .svg, which takes the reader's fonts",
@@ -88,15 +100,20 @@ def save_figure(figure: Figure, output: Path) -> None:
         UserError: if the file type is unknown or the file cannot be written.
     """
     check_picture_path(output)
-    kind = output.suffix.lower().removeprefix(".")
-    undated: dict[str, str | None] = {"Date": None} if kind == "svg" else {"Software": None}
-    content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=150, bbox_inches="tight", pad_inches=0.15, metadata=undated)
+    content = encode_figure(figure, output.suffix.lower().removeprefix("."))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(output, content.getvalue())
+        write_atomic(output, content)
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}") from error
+
+
+def encode_figure(figure: Figure, kind: str, *, dots_per_inch: int = 150) -> bytes:
+    """Return ``figure`` as the content of a file (``png`` or ``svg``), cropped to what is drawn."""
+    undated: dict[str, str | None] = {"Date": None} if kind == "svg" else {"Software": None}
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=dots_per_inch, bbox_inches="tight", pad_inches=0.15, metadata=undated)
+    return content.getvalue()
 
 
 def readable(token: str, *, limit: int = 24) -> str:

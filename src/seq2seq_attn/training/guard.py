@@ -21,6 +21,10 @@ class BadSteps(TrainingError):  # noqa: N818 - what happened; as an error it is 
     """Several steps in a row had a loss or a gradient that is not finite; the model is as it was before them."""
 
 
+class Diverged(TrainingError):  # noqa: N818 - what happened; as an error it is a TrainingError
+    """The model has no finite loss any more; the newest checkpoint is from before."""
+
+
 class _Step(NamedTuple):
     step: int
     epoch: int
@@ -94,7 +98,7 @@ class StepGuard:
 
         Raises:
             BadSteps: if the model is sound and may be saved: the sentences are to blame.
-            TrainingError: if the model has no finite loss on sentences it had one on before.
+            Diverged: if the model has no finite loss on sentences it had one on before.
         """
         last, self._too_many = self._too_many, None
         if last is None:
@@ -110,7 +114,7 @@ class StepGuard:
                 f"{what}. The model was sound before and is unchanged: look at these sentences, "
                 "or lower training.optimizer.learning_rate"
             )
-        raise TrainingError(
+        raise Diverged(
             f"training diverged: the loss is not finite any more: {what}; lower "
             "training.optimizer.learning_rate, or set training.clip_norm, and start a new run"
         )

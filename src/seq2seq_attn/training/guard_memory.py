@@ -72,7 +72,7 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
             "lower data.max_length, or make the model smaller"
         )
     middle = batch.size // 2
-    return _rows(batch, slice(0, middle)), _rows(batch, slice(middle, None))
+    return rows_of(batch, slice(0, middle)), rows_of(batch, slice(middle, None))
 
 
 def _fits(learn: Callable[[Batch], None], batch: Batch) -> bool:
@@ -85,7 +85,8 @@ def _fits(learn: Callable[[Batch], None], batch: Batch) -> bool:
     return True
 
 
-def _rows(batch: Batch, rows: slice) -> Batch:
+def rows_of(batch: Batch, rows: slice) -> Batch:
+    """Return some sentences of a batch, as long as the longest of them."""
     source_lengths, target_lengths = batch.source_lengths[rows], batch.target_lengths[rows]
     source_len, target_len = int(source_lengths.max()), int(target_lengths.max())
     return replace(

@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from seq2seq_attn.errors import Seq2SeqError
+from seq2seq_attn.training.ranks import Ranks
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,9 +30,13 @@ class Interrupts:
 
     The first signal asks; a second one of the same kind acts as it would without us. Outside the
     main thread, where Python delivers no signals, nothing is changed.
+
+    Args:
+        ranks: the processes of the training; a signal to any of them stops all, at the same look.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Ranks | None = None) -> None:
+        self.ranks = ranks or Ranks()
         self._requested: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -41,8 +46,9 @@ class Interrupts:
         Raises:
             Interrupted: naming it.
         """
-        if self._requested is not None:
-            raise Interrupted(self._requested)
+        requested = self.ranks.largest(self._requested or 0)
+        if requested:
+            raise Interrupted(requested)
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch
-from seq2seq_attn.errors import TrainingError
-from seq2seq_attn.training.guard import BadSteps, StepGuard
+from seq2seq_attn.training.guard import BadSteps, Diverged, StepGuard
 from seq2seq_attn.training.guard_memory import NoMemory
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 from seq2seq_attn.training.limits import Limits
@@ -118,7 +117,7 @@ class Trainer:
             Interrupted: after a signal; everything has been saved.
             BadSteps: if several steps in a row could not be made; the state has been saved.
             NoMemory: if there is none for one sentence pair; the state has been saved.
-            TrainingError: if the loss is no number any more; nothing is saved.
+            Diverged: if the loss is no number any more; nothing is saved.
         """
         self._saved_step = self.state.step
         self._clock = time.perf_counter()
@@ -135,6 +134,7 @@ class Trainer:
                 self._advance()
                 self.guard.check(self.state)
                 self.interrupts.check()
+                self._agree_on_time()
             if self.state.validated_step != self.state.step:
                 self._judge()
         except SAVED_FIRST:
@@ -238,13 +238,18 @@ class Trainer:
         self._tick()
         self._emit({"kind": "validation", "step": state.step, "epoch": state.epoch, **scores, "seconds": state.seconds})
         self._save(scores)
+        self._agree_on_time()
         # what validation and saving took is not training speed
         self._window_start = (state.seconds, state.window_tokens)
+
+    def _agree_on_time(self) -> None:
+        if self.settings.limits.max_minutes is not None:  # or else clocks decide nothing
+            self.state.seconds = self.interrupts.ranks.first(lambda: self.state.seconds)
 
     def _check(self, loss: float) -> None:
         # parameters that are no numbers never recover, and must not become the newest checkpoint
         if not math.isfinite(loss):
-            raise TrainingError(
+            raise Diverged(
                 f"training diverged: the loss is {loss} at step {self.state.step}; lower "
                 "training.optimizer.learning_rate, or set training.clip_norm, and start a new run"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,9 +14,11 @@ from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.averages import MovingAverage
-from seq2seq_attn.training.guard_memory import learn_in_parts
+from seq2seq_attn.training.guard_memory import NoMemory, learn_in_parts
 from seq2seq_attn.training.losses import batch_loss
 from seq2seq_attn.training.objectives.base import Objective
+from seq2seq_attn.training.ranks import Ranks
+from seq2seq_attn.training.ranks_gradient import GradientSum, shares
 
 LOSS = "loss"
 LIKELIHOOD = "likelihood"
@@ -38,7 +40,8 @@ class Updater:
 
     The loss of a step is the sum over all its target tokens divided by their number, counted
     over the whole group first: one batch of 32 sentences and two of 16 give the same gradient,
-    whatever their lengths.
+    whatever their lengths. Of several processes each learns from its share of every batch; what is counted, and
+    what the optimizer follows, is the sum over all of them.
 
     Args:
         model: what learns.
@@ -48,6 +51,7 @@ class Updater:
         objective: what is descended.
         clip_norm: largest norm of the gradient; None for any.
         average: of the parameters; None to keep none.
+        ranks: the processes of the training; None for this one alone.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Updater:
         objective: Objective,
         clip_norm: float | None,
         average: MovingAverage | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -67,22 +72,24 @@ class Updater:
         self.precision = precision
         self.objective = objective
         self.average = average
+        self.ranks = ranks or Ranks()
+        self._gradient_sum = GradientSum(list(model.parameters()), self.ranks)
         self.clip_norm = float("inf") if clip_norm is None else clip_norm
         # float16 has so narrow a range that small gradients vanish unless the loss is scaled up
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
 
     def update(self, batches: Sequence[Batch], learning_rate: float, step: int = 0) -> StepResult:
-        """Make one step from ``batches``, in parts where memory does not suffice.
+        """Make one step from ``batches``, in parts where memory does not suffice for this process's share.
 
         When loss or gradient is not finite, parameters and optimizer stay as they are.
 
         Args:
-            batches: what to learn from.
+            batches: what to learn from, over all processes.
             learning_rate: of this step.
             step: how many were made before it.
 
         Raises:
-            NoMemory: if there is not even memory for one sentence pair.
+            NoMemory: if there is not even memory for one sentence pair, in any process.
         """
         self.model.train()
         for group in self.optimizer.param_groups:
@@ -95,7 +102,7 @@ class Updater:
             sums.update(self._zeros())
 
         try:
-            splits = learn_in_parts(batches, lambda batch: self._learn(batch, tokens, step, sums), start_over)
+            splits = self._learn_share(batches, lambda batch: self._learn(batch, tokens, step, sums), start_over, sums)
         except BaseException:
             start_over()
             raise
@@ -116,13 +123,41 @@ class Updater:
     def loss_is_finite(self, batches: Sequence[Batch]) -> bool:
         """Tell whether the model as it is has a finite loss on ``batches``; nothing is learned or drawn."""
         self.model.eval()
+        loss = torch.zeros((), device=self.device)
         with torch.no_grad(), self.precision.autocast(self.device):
-            losses = [batch_loss(self.model, batch.to(self.device)).negative_log_likelihood for batch in batches]
-        return bool(torch.isfinite(torch.stack(losses)).all())
+            for batch in shares(batches, self.ranks, self.device):
+                loss += batch_loss(self.model, batch.to(self.device)).negative_log_likelihood
+        return not self.ranks.any(not bool(torch.isfinite(loss)))
 
     def _zeros(self) -> dict[str, Tensor]:
         names = (LOSS, LIKELIHOOD, *self.objective.parts)
         return {name: torch.zeros((), device=self.device) for name in names}
+
+    def _learn_share(
+        self,
+        batches: Sequence[Batch],
+        learn: Callable[[Batch], None],
+        start_over: Callable[[], None],
+        sums: dict[str, Tensor],
+    ) -> int:
+        """Add up gradients and ``sums`` of all processes; return how often any of them split a batch."""
+        failure: NoMemory | None = None
+        splits = 0
+        try:
+            splits = learn_in_parts(shares(batches, self.ranks, self.device), learn, start_over)
+        except NoMemory as error:
+            if self.ranks.size == 1:
+                raise
+            start_over()
+            failure = error
+        if self.ranks.size > 1:
+            present = self._gradient_sum.present()
+            splits, failed, *present = self.ranks.add([splits, int(failure is not None), *present])
+            if failed:
+                told = self.ranks.gather(None if failure is None else str(failure))
+                raise NoMemory(next(message for message in told if message is not None)) from failure
+            self._gradient_sum(present, sums)
+        return splits
 
     def _learn(self, batch: Batch, tokens: int, step: int, sums: dict[str, Tensor]) -> None:
         """Add the gradient of a batch, and what it lost to ``sums``."""

@@ -21,6 +21,7 @@ from seq2seq_attn.config.model import (
     ModelConfig,
     TransformerConfig,
 )
+from seq2seq_attn.config.objectives import RiskConfig, ScheduledSamplingConfig, WordDropoutConfig, model_conflicts
 from seq2seq_attn.config.training import OptimizerConfig, ScheduleConfig, TrainingConfig
 from seq2seq_attn.config.types import (
     Count,
@@ -48,13 +49,16 @@ __all__ = [
     "ModelConfig",
     "OptimizerConfig",
     "ParquetCorpus",
+    "RiskConfig",
     "SamplingConfig",
     "ScheduleConfig",
+    "ScheduledSamplingConfig",
     "TextCorpus",
     "TokenizerConfig",
     "TrainingConfig",
     "TransformerConfig",
     "TsvCorpus",
+    "WordDropoutConfig",
 ]
 
 
@@ -152,3 +156,4 @@ class Config(Section):
                 "model.copying",
                 "a source token can be copied only where it is a target token too; set tokenizer.shared to true",
             )
+        yield from model_conflicts(self.training, self.model)

@@ -7,6 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from seq2seq_attn.config.objectives import (
+    RiskConfig,
+    ScheduledSamplingConfig,
+    WordDropoutConfig,
+    expand_word_dropout,
+    likelihood_conflicts,
+)
 from seq2seq_attn.config.types import (
     Count,
     CountOrZero,
@@ -122,6 +129,18 @@ class TrainingConfig(Section):
     coverage_loss: NotNegative = Field(
         default=0.0, description="Factor of the penalty on looking again where one has looked; 0: none."
     )
+    word_dropout: Annotated[
+        WordDropoutConfig, Shorthand(expand_word_dropout, {"type": "number", "minimum": 0, "exclusiveMaximum": 1})
+    ] = Field(default=WordDropoutConfig(), description="Hide whole tokens; a number, or one number for each side.")
+    scheduled_sampling: ScheduledSamplingConfig | None = Field(
+        default=None, description="Tell the decoder some of its own predictions; null: only what is right."
+    )
+    r_drop: NotNegative = Field(
+        default=0.0, description="Factor of the divergence of two passes with different dropout; 0: one pass."
+    )
+    minimum_risk: RiskConfig | None = Field(
+        default=None, description="Learn from the expected error of drawn translations; null: from the likelihood."
+    )
     clip_norm: Positive | None = Field(default=1.0, description="Largest norm of the gradient; null: any.")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
@@ -174,7 +193,8 @@ class TrainingConfig(Section):
         return value
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
-        """One batch size, and at least one way to end."""
+        """One batch size, at least one way to end, and nothing without effect."""
+        yield from likelihood_conflicts(self)
         if self.batch_tokens is not None and self.batch_sentences is not None:
             yield "batch_sentences", "a batch has a size in tokens or in sentences; remove this key or batch_tokens"
         if self.max_epochs is None and self.max_steps is None:

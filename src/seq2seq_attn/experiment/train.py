@@ -207,7 +207,7 @@ def _build_trainer(
 ) -> Trainer:
     training = config.training
     device = next(model.parameters()).device
-    updater = build_updater(training, model, precision)
+    updater = build_updater(training, model, precision, prepared.tokenizers)
     validator = _build_validator(config, model, prepared, precision, interrupts)
 
     def save(state: TrainState, scores: Mapping[str, float] | None) -> None:

@@ -17,6 +17,7 @@ from seq2seq_attn.data.links import read_linked
 from seq2seq_attn.data.prepare import prepare
 from seq2seq_attn.experiment.validation import Validator, text_metrics, validation_search
 from seq2seq_attn.runtime import Precision
+from seq2seq_attn.training.interrupts import Interrupts
 
 CHANGES = {"data.test": {}, "model.dropout": 0.2, "training.validate_every": 1, "training.keep_best": 99}
 
@@ -74,7 +75,7 @@ def test_the_average_is_what_was_validated(runs: tuple[Path, Path]) -> None:
             decoding=validation_search(config),
             metrics=text_metrics(config.training),
             precision=Precision(torch.float32, "for the test"),
-            check=lambda: None,
+            interrupts=Interrupts(),
         )
         assert validator()["loss"] == pytest.approx(losses[step], rel=1e-6)
         assert checkpoint.metrics["loss"] == losses[step]

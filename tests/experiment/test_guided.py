@@ -19,7 +19,7 @@ from seq2seq_attn.data.batching import collate
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.experiment.align import align_pairs
-from seq2seq_attn.experiment.train import prepare_run
+from seq2seq_attn.experiment.preparing import prepare_run
 from seq2seq_attn.translation import Translator
 
 FEW = {**LEARNED, "training.max_epochs": 6, "training.validate_every": "epoch", "training.log_every": 8}

@@ -20,9 +20,10 @@ from seq2seq_attn.data.prepare import prepare
 from seq2seq_attn.errors import ConfigError, TrainingError
 from seq2seq_attn.evaluation.metrics import METRICS, higher_is_better, score_corpus
 from seq2seq_attn.experiment.average import choose_checkpoints
-from seq2seq_attn.experiment.train import prepare_run
+from seq2seq_attn.experiment.preparing import prepare_run
 from seq2seq_attn.experiment.validation import Validator, text_metrics, validation_search
 from seq2seq_attn.runtime import choose_device, choose_precision
+from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.translation import Translator
 
 MODEL_METRICS = {"loss": False, "perplexity": False, "alignment_error_rate": False}
@@ -160,7 +161,7 @@ def test_no_memory_for_validation_says_what_to_change(run: Path, monkeypatch: py
         decoding=validation_search(config),
         metrics=text_metrics(config.training),
         precision=choose_precision("float32", choose_device("cpu")),
-        check=lambda: None,
+        interrupts=Interrupts(),
     )
 
     def exhausted(*_: object) -> None:

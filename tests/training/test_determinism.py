@@ -13,7 +13,7 @@ from tiny import write_config
 from seq2seq_attn.config import load_config
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.data.loader import BatchLoader
-from seq2seq_attn.experiment.train import prepare_run
+from seq2seq_attn.experiment.preparing import prepare_run
 
 
 def content(batch: Batch) -> list[object]:

@@ -10,6 +10,7 @@ from seq2seq_attn.data.prepare import PreparedData
 from seq2seq_attn.data.tokenizers import PAD
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.models.build import build_model
+from seq2seq_attn.training.ranks import Ranks
 
 
 def build_network(config: Config, prepared: PreparedData, device: torch.device) -> Seq2Seq:
@@ -22,8 +23,10 @@ def build_network(config: Config, prepared: PreparedData, device: torch.device) 
     ).to(device)
 
 
-def build_batches(config: Config, prepared: PreparedData, device: torch.device) -> BatchLoader:
-    """Build what makes batches ahead of the training that uses them on ``device``."""
+def build_batches(
+    config: Config, prepared: PreparedData, device: torch.device, ranks: Ranks | None = None
+) -> BatchLoader:
+    """Build what makes batches ahead of the training that uses them on ``device``, in one process or several."""
     training = config.training
     return BatchLoader(
         prepared.train_epoch,
@@ -31,5 +34,6 @@ def build_batches(config: Config, prepared: PreparedData, device: torch.device) 
         batch_sentences=training.batch_sentences,
         seed=config.seed,
         with_alignment=training.guided_alignment.weight > 0,
-        pin_memory=device.type == "cuda",
+        # of several processes each copies its share of a batch into such memory itself
+        pin_memory=device.type == "cuda" and (ranks is None or ranks.size == 1),
     )

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import collections
-import sys
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from seq2seq_attn.checkpoint import CheckpointStore
+from seq2seq_attn.checkpoint.contents import Info
 from seq2seq_attn.checkpoint.load import CHECKPOINTS
 from seq2seq_attn.config import Config, load_config
-from seq2seq_attn.data.links import alignment_files, read_linked
-from seq2seq_attn.data.prepare import PreparedData, prepare
-from seq2seq_attn.data.tokenizers import PAD
-from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.data.links import read_linked
+from seq2seq_attn.data.prepare import PreparedData
 from seq2seq_attn.evaluation.metrics import MetricScore, higher_is_better
 from seq2seq_attn.experiment.building import build_batches, build_network
 from seq2seq_attn.experiment.evaluate import evaluate_run
-from seq2seq_attn.experiment.initial import check_initial, initialize
+from seq2seq_attn.experiment.initial import initialize
 from seq2seq_attn.experiment.lock import RunLock
-from seq2seq_attn.experiment.resuming import random_states, restore
-from seq2seq_attn.experiment.run_folder import (
-    METRICS,
-    TENSORBOARD,
-    check_run_folder,
-    write_run_config,
-)
+from seq2seq_attn.experiment.preparing import prepare_for_all
+from seq2seq_attn.experiment.processes import keep_quiet, processes, say
+from seq2seq_attn.experiment.resuming import copy_model, random_states, restore, seed_process
+from seq2seq_attn.experiment.run_folder import METRICS, TENSORBOARD, check_run_folder
 from seq2seq_attn.experiment.splits import EvaluationSet, read_split
-from seq2seq_attn.experiment.tensorboard import check_tensorboard, open_tensorboard
+from seq2seq_attn.experiment.tensorboard import open_tensorboard
 from seq2seq_attn.experiment.updating import build_updater
-from seq2seq_attn.experiment.validation import Validator, check_validation, text_metrics, validation_search
+from seq2seq_attn.experiment.validation import Validator, text_metrics, validation_search
 from seq2seq_attn.models.base import Seq2Seq
-from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision, choose_device, choose_precision, seed_everything
 from seq2seq_attn.training.freezing import freeze
 from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import JsonLines, Screen, Sink
+from seq2seq_attn.training.ranks import Ranks
 from seq2seq_attn.training.schedules import Schedule
 from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.trainer import SAVED_FIRST, Settings, Trainer
@@ -65,11 +59,6 @@ class Run:
     reason: str
     best: float | None
     scores: dict[str, dict[str, MetricScore]]
-
-
-def say(message: str) -> None:
-    """Tell the user something, beside any progress bar."""
-    tqdm.write(message, file=sys.stderr)
 
 
 def run_folder_of(config: Config, output: str | Path | None) -> Path:
@@ -100,18 +89,25 @@ def train(
         TrainingError: if training cannot go on: no finite loss, no memory, no room on the disk.
         Interrupted: after Ctrl-C or SIGTERM; everything has been saved.
     """
-    if not isinstance(config, Config):
-        config = load_config(config, overrides)
-    folder = run_folder_of(config, output)
-    check_run_folder(folder, config, resume=resume)  # before anything is written in it, a lock included
-    with RunLock(folder):
-        return _train(config, folder, resume=resume)
+    with processes() as ranks, contextlib.ExitStack() as stack:
+
+        def begin() -> tuple[Config, Path]:
+            loaded = config if isinstance(config, Config) else load_config(config, overrides)
+            folder = run_folder_of(loaded, output)
+            check_run_folder(folder, loaded, resume=resume)  # before anything is written in it, a lock included
+            stack.enter_context(RunLock(folder))
+            return loaded, folder if ranks.size == 1 else folder.absolute()
+
+        found = ranks.first(begin)
+        return _train(*found, ranks, resume=resume)
 
 
-def _train(config: Config, folder: Path, *, resume: bool) -> Run:
-    device = choose_device(config.training.device)
-    precision = choose_precision(config.training.precision, device)
-    prepared = prepare_run(config, folder, resume=resume)
+def _train(config: Config, folder: Path, ranks: Ranks, *, resume: bool) -> Run:
+    tell = say if ranks.is_first else keep_quiet
+    device = ranks.together(lambda: choose_device(config.training.device))
+    ranks.use(device)
+    precision = ranks.first(lambda: choose_precision(config.training.precision, device))
+    prepared = prepare_for_all(config, folder, ranks, resume=resume)
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     seed_everything(config.seed)
@@ -119,73 +115,47 @@ def _train(config: Config, folder: Path, *, resume: bool) -> Run:
     numbers = model.num_parameters
     freeze(model, config.training.freeze or ())
     learning = "" if config.training.freeze is None else f" ({model.num_parameters:,} of them learn)"
-    say(
-        f"{numbers:,} parameters{learning}, device {device.type}, {torch.get_num_threads()} threads, "
+    several = "" if ranks.size == 1 else f"{ranks.size} processes, each with "
+    tell(
+        f"{numbers:,} parameters{learning}, device {device.type}, {several}{torch.get_num_threads()} threads, "
         f"precision {precision.name} ({precision.reason})"
     )
-    with Interrupts() as interrupts:
+    with Interrupts(ranks) as interrupts:
         store = _build_store(config, folder)
-        newest = store.newest(say) if resume else None
+        newest = ranks.first(lambda: store.newest(say) if resume else None)
         if newest is None:
-            initialize(config, folder, model, prepared.tokenizers, say)
+            ranks.first(lambda: initialize(config, folder, model, prepared.tokenizers, say), patient=True)
+            copy_model(model, ranks)
         trainer = _build_trainer(config, store, model, prepared, precision, interrupts)
-        if newest is not None:
-            restore(trainer, newest)
-            say(f"resuming from step {trainer.state.step} ({newest[0]})")
-        elif resume:
-            say(f"nothing to resume in {folder} yet: starting from the beginning")
-        sinks = _open_sinks(config, folder, trainer, prepared)
+        _begin(trainer, newest, config, ranks, tell)
+        if resume and newest is None:
+            tell(f"nothing to resume in {folder} yet: starting from the beginning")
+        sinks: list[Sink] = []
+        ranks.first(lambda: sinks.extend(_open_sinks(config, folder, trainer, prepared)))
         trainer.sinks = [*trainer.sinks, *sinks]
         try:
             reason = trainer.fit()
         except SAVED_FIRST:
             if trainer.state.step:
-                say(f"saved at step {trainer.state.step}; go on with --resume")
+                tell(f"saved at step {trainer.state.step}; go on with --resume")
             raise
         finally:
             for sink in sinks:
                 sink.close()
-    say(f"training ended after {trainer.state.step} steps, {trainer.state.seconds / 60:.1f} minutes: {reason}")
-    return Run(folder, trainer.state.step, reason, trainer.state.best, _score_tests(config, folder, device))
+    tell(f"training ended after {trainer.state.step} steps, {trainer.state.seconds / 60:.1f} minutes: {reason}")
+    scores = ranks.first(lambda: _score_tests(config, folder, device), patient=True)
+    return Run(folder, trainer.state.step, reason, trainer.state.best, scores)
 
 
-def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> PreparedData:
-    """Check everything that can be checked before hours are spent, then make tokenizer and corpus.
-
-    Raises:
-        ConfigError: if the model cannot be built, or the folder belongs to another configuration.
-        DataError: if a text is missing or wrong.
-    """
-    check_run_folder(folder, config, resume=resume)
-    with torch.device("meta"):  # sizes and names only; the vocabulary does not matter
-        model = build_model(config.model, source_vocabulary=8, target_vocabulary=8, padding=PAD)
-    _check_weight_losses(config, model)
-    check_validation(config, model)
-    check_tensorboard(config.training)
-    freeze(model, config.training.freeze or ())
-    if not (resume and any((folder / CHECKPOINTS).glob("step-*"))):
-        check_initial(config)
-    for corpus in (config.data.validation, *((one,) for one in config.data.test.values())):
-        collections.deque(read_linked(corpus), maxlen=0)  # what is wrong in them should not show after training
-    prepared = prepare(config, folder, report=say)
-    write_run_config(folder, config)
-    return prepared
-
-
-def _check_weight_losses(config: Config, model: Seq2Seq) -> None:
-    """Refuse losses on weights that nothing gives, or that nothing says what they should be."""
-    guided = config.training.guided_alignment.weight > 0
-    for key, is_on in (("guided_alignment", guided), ("coverage_loss", config.training.coverage_loss > 0)):
-        if is_on and not model.attends:
-            raise ConfigError(
-                f"training.{key} is about attention weights, but this model has none (model.attention is "
-                f"{config.model.attention!r}); set it to 0, or choose an attention"
-            )
-    if guided and not alignment_files(config.data.train):
-        raise ConfigError(
-            "training.guided_alignment learns from gold alignments, but data.train has none: name their files as "
-            "data.train.alignments (a line per pair, such as 0-0 1-2), or set training.guided_alignment to 0"
-        )
+def _begin(
+    trainer: Trainer, newest: tuple[Path, Info] | None, config: Config, ranks: Ranks, tell: Callable[[str], None]
+) -> None:
+    """Bring trainer and random numbers to where training begins or goes on."""
+    if newest is not None:
+        restore(trainer, newest, ranks, seed=config.seed, tell=tell)
+        tell(f"resuming from step {trainer.state.step} ({newest[0]})")
+    elif ranks.size > 1:
+        seed_process(config.seed, 0, ranks)
 
 
 def _build_store(config: Config, folder: Path) -> CheckpointStore:
@@ -206,14 +176,18 @@ def _build_trainer(
     interrupts: Interrupts,
 ) -> Trainer:
     training = config.training
-    device = next(model.parameters()).device
-    updater = build_updater(training, model, precision, prepared.tokenizers)
+    device, ranks = next(model.parameters()).device, interrupts.ranks
+    updater = ranks.together(lambda: build_updater(training, model, precision, prepared.tokenizers, ranks))
     validator = _build_validator(config, model, prepared, precision, interrupts)
 
     def save(state: TrainState, scores: Mapping[str, float] | None) -> None:
-        content = {"state": asdict(state), "random": random_states(), **updater.state_dict()}
-        with updater.averaged():
-            store.save(model, content, step=state.step, epoch=state.epoch, scores=scores)
+        content = {"state": asdict(state), "random": random_states(ranks, device), **updater.state_dict()}
+
+        def write() -> None:
+            with updater.averaged():
+                store.save(model, content, step=state.step, epoch=state.epoch, scores=scores)
+
+        ranks.first(write)
 
     def validate() -> Mapping[str, float]:
         with updater.averaged():
@@ -222,7 +196,7 @@ def _build_trainer(
     return Trainer(
         updater=updater,
         schedule=Schedule(**training.schedule.model_dump()),
-        batches=build_batches(config, prepared, device),
+        batches=build_batches(config, prepared, device, ranks),
         settings=Settings(
             learning_rate=training.optimizer.learning_rate,
             limits=Limits(training.max_epochs, training.max_steps, training.max_minutes),
@@ -236,7 +210,7 @@ def _build_trainer(
         ),
         validate=validate,
         save=save,
-        sinks=[Screen()],
+        sinks=[Screen(quiet=not ranks.is_first)],
         interrupts=interrupts,
     )
 
@@ -244,15 +218,18 @@ def _build_trainer(
 def _build_validator(
     config: Config, model: Seq2Seq, prepared: PreparedData, precision: Precision, interrupts: Interrupts
 ) -> Validator:
-    return Validator(
-        model,
-        prepared.tokenizers,
-        prepared.validation,
-        list(read_linked(config.data.validation)),
-        decoding=validation_search(config),
-        metrics=text_metrics(config.training),
-        precision=precision,
-        check=interrupts.check,
+    pairs = interrupts.ranks.first(lambda: list(read_linked(config.data.validation)))
+    return interrupts.ranks.together(
+        lambda: Validator(
+            model,
+            prepared.tokenizers,
+            prepared.validation,
+            pairs,
+            decoding=validation_search(config),
+            metrics=text_metrics(config.training),
+            precision=precision,
+            interrupts=interrupts,
+        )
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 
@@ -14,13 +15,17 @@ from seq2seq_attn.data.links import AlignedPair, alignment_files
 from seq2seq_attn.data.sampler import BatchSampler
 from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.evaluation.alignment_error import alignment_errors
 from seq2seq_attn.evaluation.metrics import METRICS, score_corpus
 from seq2seq_attn.experiment.align import score_alignments
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
 from seq2seq_attn.training.guard_memory import NoMemory, is_out_of_memory
+from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.training.losses import batch_loss
 from seq2seq_attn.translation import Translator
+
+T = TypeVar("T")
 
 BATCH_TOKENS = 4096
 SENTENCES = 256  # translated between two looks at whether to stop
@@ -61,7 +66,8 @@ def check_validation(config: Config, model: Seq2Seq) -> None:
 class Validator:
     """Scores a model on one split, always in the same batches.
 
-    Greedy search ranks checkpoints as beam search does, in a fraction of the time.
+    Greedy search ranks checkpoints as beam search does, in a fraction of the time. Of several processes each does
+    its share; all of them get the same scores.
 
     Args:
         model: as it is at each call.
@@ -71,7 +77,7 @@ class Validator:
         decoding: how they are translated (:func:`validation_search`).
         metrics: what the translations are scored by (:func:`text_metrics`).
         precision: of the loss' matrix products.
-        check: called between batches; may raise to stop.
+        interrupts: asked between batches whether to stop.
     """
 
     def __init__(
@@ -84,7 +90,7 @@ class Validator:
         decoding: DecodingConfig,
         metrics: Sequence[str],
         precision: Precision,
-        check: Callable[[], None],
+        interrupts: Interrupts,
     ) -> None:
         self.model = model
         self.tokenizers = tokenizers
@@ -96,7 +102,8 @@ class Validator:
         self.references = [pair.target for pair, _ in pairs]
         self.aligned = [one for one in pairs if one.reference is not None] if model.attends else []
         self.precision = precision
-        self.check = check
+        self.check = interrupts.check
+        self.ranks = interrupts.ranks
 
     def __call__(self) -> dict[str, float]:
         """Return ``loss`` (nats per target token), ``perplexity``, and the score of each metric by its name.
@@ -107,23 +114,16 @@ class Validator:
             NoMemory: if there is none for a batch.
         """
         self.model.eval()
-        try:
-            return self._scores()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise NoMemory(
-                "no memory for validation; go on with --resume and a decoding.batch_sentences below "
-                f"{self.decoding.batch_sentences}, which says how many sentences are translated at once"
-            ) from error
-
-    def _scores(self) -> dict[str, float]:
-        loss = self._loss()
-        translator = Translator(self.model, self.tokenizers, self.decoding)  # of the parameters as they are now
-        scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), **self._translate(translator)}
+        scores = {"loss": self._loss()}
+        scores["perplexity"] = math.exp(min(scores["loss"], 700.0))
+        lack = _Lack()
+        with lack:
+            translator = Translator(self.model, self.tokenizers, self.decoding)  # of the parameters as they are now
+        self._agree(lack)
+        scores |= self._translate(translator)
         if self.aligned:
             self.check()
-            scores[ERROR_RATE] = score_alignments(translator, self.aligned).error_rate
+            scores[ERROR_RATE] = self._error_rate(translator)
         return scores
 
     @torch.inference_mode()
@@ -132,23 +132,80 @@ class Validator:
             self.corpus.source_lengths, self.corpus.target_lengths, batch_tokens=BATCH_TOKENS, seed=0
         )
         device = next(self.model.parameters()).device
-        total, tokens = 0.0, 0
+        total, tokens, lack = 0.0, 0, _Lack()
         for numbers in sampler.epoch(0):
             self.check()
-            rows = numbers.tolist()
+            self._agree(lack)
+            rows = self._share(numbers.tolist())
+            if not rows:
+                continue
             sources = [self.corpus.source(row) for row in rows]
-            batch = collate(sources, [self.corpus.target(row) for row in rows], numbers)
+            batch = collate(sources, [self.corpus.target(row) for row in rows], rows)
             batch = batch.to(device)
-            with self.precision.autocast(device):
+            with lack, self.precision.autocast(device):
                 total += float(batch_loss(self.model, batch).negative_log_likelihood)
             tokens += batch.target_tokens
-        return total / tokens
+        self._agree(lack)
+        found = self.ranks.gather((total, tokens))
+        return sum(loss for loss, _ in found) / sum(count for _, count in found)
 
     def _translate(self, translator: Translator) -> dict[str, float]:
         hypotheses: list[str] = []
-        for begin in range(0, len(self.sources), SENTENCES):
+        lack = _Lack()
+        block = SENTENCES * self.ranks.size
+        for begin in range(0, len(self.sources), block):
             self.check()
-            texts = self.sources[begin : begin + SENTENCES]
-            hypotheses += [found.text for found in translator.translate(texts)]
-        found = score_corpus(hypotheses, self.references, self.metrics)
-        return {name: score.score for name, score in found.items()}
+            self._agree(lack)
+            with lack:
+                texts = self._share(self.sources[begin : begin + block])
+                hypotheses += [found.text for found in translator.translate(texts)]
+        self._agree(lack)
+        shares = self.ranks.gather(hypotheses)
+
+        def score() -> dict[str, float]:
+            found = score_corpus(_in_turn(shares, block, len(self.sources)), self.references, self.metrics)
+            return {name: score.score for name, score in found.items()}
+
+        return self.ranks.first(score)
+
+    def _error_rate(self, translator: Translator) -> float:
+        lack = _Lack()
+        found = alignment_errors([], [])
+        with lack:
+            found = score_alignments(translator, self._share(self.aligned))
+        self._agree(lack)
+        first, *others = self.ranks.gather(found)
+        return sum(others, first).error_rate
+
+    def _share(self, items: Sequence[T]) -> Sequence[T]:
+        return items[self.ranks.number :: self.ranks.size]
+
+    def _agree(self, lack: _Lack) -> None:
+        """Go on if there was memory enough in all processes."""
+        if self.ranks.any(lack.error is not None):
+            raise NoMemory(
+                "no memory for validation; go on with --resume and a decoding.batch_sentences below "
+                f"{self.decoding.batch_sentences}, which says how many sentences are translated at once"
+            ) from lack.error
+
+
+class _Lack:
+    """Notes that memory ran out in a block, which is left then; the process goes on, as all others do, to tell them."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if error is None or not is_out_of_memory(error):
+            return False
+        self.error = error.with_traceback(None)  # or else it would keep what the block had allocated
+        return True
+
+
+def _in_turn(shares: Sequence[Sequence[str]], block: int, total: int) -> list[str]:
+    """Put texts in order: of each block of ``block`` texts every process had every so-manyth."""
+    waiting = [iter(share) for share in shares]
+    return [next(waiting[number % block % len(shares)]) for number in range(total)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -239,7 +240,7 @@ class JoinedRanks(Ranks):
         try:
             yield
         except RuntimeError as error:  # the base of all errors of torch.distributed
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            reason = re.sub(r"^\[\S+:\d+\] ", "", str(error)).partition(". ")[0].partition("\n")[0]
             raise RanksLost(
                 f"another process of this training {what}, so this one ends, too; go on with --resume ({reason})"
             ) from error
@@ -247,8 +248,17 @@ class JoinedRanks(Ranks):
 
 def join() -> Ranks:
     """Return the processes that ``torchrun`` has started, or the only one there is."""
+    return JoinedRanks() if _are_several() else Ranks()
+
+
+def is_first_process() -> bool:
+    """Tell whether this process is the one that talks to the user, without asking any other."""
+    return not _are_several() or os.environ["RANK"] == "0"
+
+
+def _are_several() -> bool:
     started = all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
-    return JoinedRanks() if started and int(os.environ["WORLD_SIZE"]) > 1 else Ranks()
+    return started and int(os.environ["WORLD_SIZE"]) > 1
 
 
 def _told(error: BaseException) -> tuple[str, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +32,9 @@ def shares(batches: Sequence[Batch], ranks: Ranks, device: torch.device) -> list
 
 
 def _pinned(batch: Batch) -> Batch:
-    tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    changed = {name: value.contiguous() for name, value in tensors.items() if isinstance(value, Tensor)}
-    return replace(batch, **changed).pin_memory()
+    values: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    changed = {name: value.contiguous() for name, value in values.items() if isinstance(value, Tensor)}
+    return Batch(**values | changed).pin_memory()
 
 
 class GradientSum:
@@ -64,7 +65,7 @@ class GradientSum:
         sizes = [parameter.numel() for parameter in self._learning]
         if self._flat is None:
             self._flat = self._learning[0].new_empty(sum(sizes) + len(sums))
-        *pieces, rest = self._flat.split([*sizes, len(sums)])
+        *pieces, rest = torch.split_with_sizes(self._flat, [*sizes, len(sums)])
         views = [piece.view_as(parameter) for piece, parameter in zip(pieces, self._learning, strict=True)]
         for parameter, view in zip(self._learning, views, strict=True):
             if parameter.grad is None:

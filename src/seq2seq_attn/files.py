@@ -93,24 +93,29 @@ def folder_atomic(path: Path) -> Iterator[Path]:
     aside.mkdir()
     try:
         yield aside
-        for file in aside.rglob("*"):
-            _sync(file)
-        _sync_folder(aside)
-        if path.exists():
-            old = _aside(path)
-            path.rename(old)
-            _sync_folder(path.parent)  # the old one, under its other name, must be found if the machine dies now
-            try:
-                aside.rename(path)
-            except BaseException:
-                old.rename(path)
-                raise
-            shutil.rmtree(old)
-        else:
-            aside.rename(path)
-        _sync_folder(path.parent)
+        rename_folder(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def rename_folder(whole: Path, path: Path) -> None:
+    """Give a folder that is complete the name ``path``, in place of an older folder of that name."""
+    for file in whole.rglob("*"):
+        _sync(file)
+    _sync_folder(whole)
+    if path.exists():
+        old = _aside(path)
+        path.rename(old)
+        _sync_folder(path.parent)  # the old one, under its other name, must be found if the machine dies now
+        try:
+            whole.rename(path)
+        except BaseException:
+            old.rename(path)
+            raise
+        shutil.rmtree(old)
+    else:
+        whole.rename(path)
+    _sync_folder(path.parent)
 
 
 def link_atomic(link: Path, target: str) -> None:

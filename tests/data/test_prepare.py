@@ -223,19 +223,52 @@ class TestReuse:
         (tmp_path / "runs" / "run" / "tokenizer" / "made_of.json").write_text(record)
         assert run(make_config(corpus))[1][0] == "learning the tokenizer: nothing says what the old one was made of"
 
-    def test_an_interrupted_preparation_leaves_nothing(
+    def test_an_interrupted_preparation_is_gone_on_with(
         self, corpus, make_config, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def interrupt(*_: object) -> None:
             raise KeyboardInterrupt
 
+        folder = tmp_path / "runs" / "run"
         with monkeypatch.context() as patch:
             patch.setattr(prepare_module, "encode_validation", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 run(make_config(corpus))
-        assert list((tmp_path / "runs" / "run").iterdir()) == []
-        (tmp_path / "runs" / "run" / ".aside-corpus-1-2").mkdir()  # as if the machine had gone down
+        assert [path.name for path in folder.iterdir()] == [prepare_module.PREPARING]
+        (folder / ".aside-corpus-1-2").mkdir()  # as if the machine had gone down
+        prepared, lines = run(make_config(corpus))
+        assert lines == [
+            "reusing the tokenizer of an interrupted preparation",
+            "encoding the corpus: there is none yet",
+            "going on with an interrupted preparation: 5 pairs are encoded",
+            "5 of 5 training pairs kept",
+        ]
+        assert texts(prepared.tokenizers, prepared.train) == list(zip(SOURCE, TARGET, strict=True))
+        assert sorted(path.name for path in folder.iterdir()) == ["corpus", "tokenizer"]
+
+    def test_what_was_begun_of_another_text_is_dropped(
+        self, corpus, write_corpus, make_config, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         run(make_config(corpus))
+        with monkeypatch.context() as patch:
+            patch.setattr(prepare_module, "encode_validation", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                run(make_config(corpus, max_length=17))
+        corpus = write_corpus("train", [*SOURCE, "a mat"], [*TARGET, "eine Matte"])
+        prepared, lines = run(make_config(corpus, max_length=17))
+        assert lines[-1] == "5 of 6 training pairs kept; dropped 1 longer than data.max_length = 17 tokens"
+        assert not any("going on" in line for line in lines)
+        assert ("a mat", "eine Matte") in texts(prepared.tokenizers, prepared.train)
+
+    def test_what_was_begun_is_deleted_when_it_is_not_needed_any_more(
+        self, corpus, make_config, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run(make_config(corpus))
+        with monkeypatch.context() as patch:
+            patch.setattr(prepare_module, "encode_validation", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                run(make_config(corpus, max_length=17))
+        assert run(make_config(corpus))[1][:2] == [*self.REUSED]  # back to what was there first
         assert sorted(path.name for path in (tmp_path / "runs" / "run").iterdir()) == ["corpus", "tokenizer"]
 
 

@@ -77,9 +77,12 @@ def _find(tree: Node, location: Path) -> tuple[Node | None, Path, Origin]:
     node: Node | None = tree
     path: Path = ()
     origin = tree.origin
-    for step in location:
+    for each in location:
+        step = each
         value = None if node is None else node.value
         children = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(value, list) and isinstance(step, str) and step.isdigit():
+            step = int(step)  # as conflicts write it
         if isinstance(children, dict) and step in children:
             node = children[step]
         elif isinstance(step, int) or re.fullmatch(r"<\w+>|\[key\]", step):

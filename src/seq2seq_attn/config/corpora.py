@@ -5,18 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from seq2seq_attn.config.types import CountOrZero, Files, Section, Text
+from seq2seq_attn.config.types import CountOrZero, Files, Positive, Section, Text, wrong
 
 
-class Aligned(Section):
-    """What every kind of corpus may have: gold word alignments."""
+def _tag_name(tag: str) -> str:
+    if not tag.strip() or any(character.isspace() or not character.isprintable() for character in tag):
+        raise wrong("expected one word, such as <2de>")
+    return tag
+
+
+TagName = Annotated[str, AfterValidator(_tag_name)]
+
+
+class AnyCorpus(Section):
+    """What every kind of corpus may have: gold word alignments, a weight, a tag."""
 
     alignments: Files | None = Field(
         default=None,
         description="Word alignments, in Pharaoh format (a line per pair: `0-0 1-2`) or NAACL format; a file for each "
         "file of text.",
+    )
+    weight: Positive = Field(
+        default=1.0,
+        description="Times that an epoch sees each pair, on average: 2 is every pair twice, 0.5 is half of them, the "
+        "other half in the next epoch. For `data.train` only.",
+    )
+    tag: TagName | None = Field(
+        default=None,
+        description="A token put in front of every source sentence, such as `<2de>`; write it in front of what is "
+        "translated.",
     )
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
@@ -29,14 +48,14 @@ class Aligned(Section):
             )
 
 
-class TextCorpus(Aligned):
+class TextCorpus(AnyCorpus):
     """Two text files, or two lists of them: line i of one translates line i of the other."""
 
     source: Files = Field(description="Text file of the source language, one sentence per line; .gz is read too.")
     target: Files = Field(description="Text file of the target language, line by line with `source`.")
 
 
-class TsvCorpus(Aligned):
+class TsvCorpus(AnyCorpus):
     """Tab-separated files without a header."""
 
     tsv: Files = Field(description="Tab-separated file, one pair per line; .gz is read too.")
@@ -44,7 +63,7 @@ class TsvCorpus(Aligned):
     target_column: CountOrZero = Field(default=1, description="Column of the target sentence.")
 
 
-class JsonlCorpus(Aligned):
+class JsonlCorpus(AnyCorpus):
     """Files with one JSON object per line."""
 
     jsonl: Files = Field(description="File with one JSON object per line; .gz is read too.")
@@ -52,13 +71,16 @@ class JsonlCorpus(Aligned):
     target: Text = Field(description="Key of the target sentence.")
 
 
-class ParquetCorpus(Aligned):
+class ParquetCorpus(AnyCorpus):
     """Parquet files (needs the extra `data`)."""
 
     parquet: Files = Field(description="Parquet file.")
     source: Text = Field(description="Column of the source sentence.")
     target: Text = Field(description="Column of the target sentence.")
 
+
+NOT_TEXT = frozenset(AnyCorpus.model_fields)
+"""The keys that do not say what the text is."""
 
 FORMATS = ("tsv", "jsonl", "parquet")  # the key that names the files also names the format
 FILES_KEY = {"text": "source"} | {name: name for name in FORMATS}

@@ -34,6 +34,7 @@ from seq2seq_attn.config.types import (
     Text,
     VocabularySize,
 )
+from seq2seq_attn.errors import did_you_mean
 
 __all__ = [
     "AttentionConfig",
@@ -77,12 +78,30 @@ class DataConfig(Section):
         default={}, description="Test sets by name; scored when training ends."
     )
     max_length: Count = Field(default=100, description="Tokens; longer training pairs are dropped and counted.")
+    workers: Count | Literal["auto"] = Field(
+        default="auto", description="Processes that encode the training text; `auto`: one for each core."
+    )
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
-        """A test set must not hide another split."""
+        """A test set must not hide another split; only what is learned can be tagged, or seen more often."""
         for name in ("train", "validation"):
             if name in self.test:
                 yield f"test.{name}", f"a test set cannot be called {name!r}, which is another split; rename it"
+        validation = [("validation", one) for one in self.validation]
+        if len(validation) > 1:
+            validation = [(f"validation.{number}", one) for number, (_, one) in enumerate(validation)]
+        for key, corpus in [*validation, *((f"test.{name}", one) for name, one in self.test.items())]:
+            if corpus.weight != 1:
+                yield f"{key}.weight", "only what is learned from is seen more or less often; remove this key"
+            if corpus.tag is not None and corpus.tag not in self.tags:
+                known = f"those of data.train are {', '.join(self.tags)}" if self.tags else "data.train has none"
+                meant = did_you_mean(corpus.tag, self.tags)
+                yield f"{key}.tag", f"nothing is learned of the tag {corpus.tag!r}{meant}; {known}"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the training text, each once."""
+        return tuple(dict.fromkeys(part.tag for part in self.train if part.tag is not None))
 
 
 class TokenizerConfig(Section):
@@ -102,6 +121,11 @@ class TokenizerConfig(Section):
     sampling: Share = Field(
         default=0.0,
         description="Subword regularization while training (BPE-dropout or unigram sampling); sentencepiece only.",
+    )
+    training_sentences: Count = Field(
+        default=1_000_000,
+        description="Sentences to learn subwords from; of a larger text, so many are drawn at random. Sentencepiece "
+        "only: words and characters are counted in the whole text.",
     )
     minimum_frequency: Count = Field(
         default=1, description="Rarer words or characters are unknown; not for sentencepiece."

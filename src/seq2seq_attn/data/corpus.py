@@ -28,11 +28,19 @@ class SentencePair(NamedTuple):
 
 
 def read_corpus(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[SentencePair]:
-    """Read the sentence pairs of a corpus, or of several one after the other.
+    """Read the sentence pairs of a corpus, or of several one after the other; sources have their tag in front.
 
     Raises:
         DataError: if a file is missing, damaged, or does not fit its partner.
     """
+    tag = getattr(corpus, "tag", None)
+    if tag is None:
+        yield from _read_plain(corpus)
+    else:
+        yield from (SentencePair(f"{tag} {source}", target) for source, target in _read_plain(corpus))
+
+
+def _read_plain(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[SentencePair]:
     match corpus:
         case TextCorpus():
             for source, target in _text_files(corpus):

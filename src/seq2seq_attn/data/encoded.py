@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ from seq2seq_attn.errors import DataError
 SIDES = ("source", "target")
 
 
+class Part(NamedTuple):
+    """Neighboring pairs that come from one corpus of the configuration."""
+
+    pairs: int
+    weight: float = 1.0  # times that an epoch sees each of them
+
+
 class EncodedCorpus:
     """Sentence pairs as token ids, without special symbols.
 
@@ -22,9 +30,12 @@ class EncodedCorpus:
         source: token ids of the source sentences.
         target: token ids of the target sentences.
         links: their gold alignments, if there are any.
+        parts: how often an epoch sees which of them; every pair once if nothing is said.
     """
 
-    def __init__(self, source: Ragged, target: Ragged, links: WordLinks | None = None) -> None:
+    def __init__(
+        self, source: Ragged, target: Ragged, links: WordLinks | None = None, *, parts: Sequence[Part] = ()
+    ) -> None:
         if len(source) != len(target):
             raise DataError(
                 f"the prepared corpus is damaged: {len(source)} source sentences, {len(target)} target sentences; "
@@ -38,16 +49,22 @@ class EncodedCorpus:
         self._source = source
         self._target = target
         self.links = links
+        self.parts = tuple(parts) or (Part(len(source)),)
+        if sum(part.pairs for part in self.parts) != len(source):
+            raise DataError(
+                f"the prepared corpus is damaged: {len(source)} pairs, but its parts have "
+                f"{' + '.join(str(part.pairs) for part in self.parts)}; prepare it again"
+            )
 
     @classmethod
-    def open(cls, folder: Path) -> EncodedCorpus:
+    def open(cls, folder: Path, parts: Sequence[Part] = ()) -> EncodedCorpus:
         """Map a corpus that was written with :func:`ids_path` names into memory.
 
         Raises:
             DataError: if it is missing or damaged.
         """
         source, target = (Ragged.open(_find(folder, side)) for side in SIDES)
-        return cls(source, target, WordLinks.open(folder))
+        return cls(source, target, WordLinks.open(folder), parts=parts)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -69,6 +86,21 @@ class EncodedCorpus:
     def target_lengths(self) -> NDArray[np.int64]:
         """Tokens of each target sentence."""
         return self._target.lengths
+
+    def source_lengths_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the tokens of some source sentences."""
+        return self._source.lengths_of(rows)
+
+    def target_lengths_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the tokens of some target sentences."""
+        return self._target.lengths_of(rows)
+
+    def release(self) -> None:
+        """Let the memory go that parts of the mapped files take."""
+        self._source.release()
+        self._target.release()
+        if self.links is not None:
+            self.links.release()
 
 
 def ids_path(folder: Path, side: str, vocabulary_size: int) -> Path:

@@ -83,17 +83,28 @@ def read_aligned(
 def read_linked(corpus: Iterable[CorpusConfig]) -> Iterator[AlignedPair]:
     """Read the pairs of several corpora, with the alignments of those that name them.
 
+    The files of alignments do not count tags as words; what is given does.
+
     Raises:
         DataError: if a file is missing, damaged, or does not fit its partner.
     """
     for part in corpus:
         for single in by_file(part):
-            pairs = read_corpus(single)
             if single.alignments is None:
-                yield from (AlignedPair(pair, None) for pair in pairs)
+                yield from (AlignedPair(pair, None) for pair in read_corpus(single))
             else:
                 text = getattr(single, FILES_KEY[corpus_format(single)])[0]
-                yield from read_aligned(pairs, single.alignments[0], text=text)
+                plain = read_corpus(single.model_copy(update={"tag": None}))
+                aligned = read_aligned(plain, single.alignments[0], text=text)
+                yield from aligned if single.tag is None else (_tagged(one, single.tag) for one in aligned)
+
+
+def _tagged(aligned: AlignedPair, tag: str) -> AlignedPair:
+    (source, target), reference = aligned
+    if reference is not None:
+        shifted = ([(word + 1, other) for word, other in links] for links in reference)
+        reference = ReferenceLinks(*shifted)
+    return AlignedPair(SentencePair(f"{tag} {source}", target), reference)
 
 
 def _pharaoh_links(path: str | Path, lines: Iterable[str], first: int) -> Iterator[ReferenceLinks]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-
-import numpy as np
-from numpy.typing import NDArray
+from concurrent.futures import ThreadPoolExecutor
 
 from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.data.encoded import EncodedCorpus
-from seq2seq_attn.data.sampler import BatchSampler
+from seq2seq_attn.data.mixture import Epoch, Rows
 
 
 class BatchLoader:
@@ -44,49 +42,66 @@ class BatchLoader:
         if not 0 <= share[0] < share[1]:
             raise ValueError(f"share is (number, of how many), counted from 0, not {share}")
         self._corpus_of = (lambda _: corpus) if isinstance(corpus, EncodedCorpus) else corpus
-        self._limits = (batch_tokens, batch_sentences)
+        self._batch_tokens = batch_tokens
+        self._batch_sentences = batch_sentences
         self._seed = seed
         self._ahead = ahead
         self._with_alignment = with_alignment
         self._pin_memory = pin_memory
         self._share = slice(share[0], None, share[1])
         self._lock = threading.Lock()
-        self._newest: tuple[int, EncodedCorpus, list[NDArray[np.int64]]] | None = None
+        self._newest: tuple[int, Epoch] | None = None
 
     def batches_per_epoch(self, epoch: int) -> int:
         """Count the batches of an epoch."""
-        return len(self._plan(epoch)[1])
+        return len(self._plan(epoch))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Give the batches of an epoch, from batch number ``start`` on."""
         return _run_ahead(self._batches(epoch, start), self._ahead)
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        corpus, batches = self._plan(epoch)
-        for numbers in batches[start:]:
-            rows = numbers[self._share].tolist()
-            batch = collate(
-                [corpus.source(row) for row in rows],
-                [corpus.target(row) for row in rows],
-                rows,
-                alignment=corpus.links.matrices(rows) if self._with_alignment and corpus.links else None,
-            )
-            yield batch.pin_memory() if self._pin_memory else batch
+        plan = self._plan(epoch)
+        for numbers in _planned_ahead(plan, start):
+            yield self._collate(plan.corpus, numbers[self._share].tolist())
 
-    def _plan(self, epoch: int) -> tuple[EncodedCorpus, list[NDArray[np.int64]]]:
+    def _collate(self, corpus: EncodedCorpus, rows: list[int]) -> Batch:
+        batch = collate(
+            [corpus.source(row) for row in rows],
+            [corpus.target(row) for row in rows],
+            rows,
+            alignment=corpus.links.matrices(rows) if self._with_alignment and corpus.links else None,
+        )
+        return batch.pin_memory() if self._pin_memory else batch
+
+    def _plan(self, epoch: int) -> Epoch:
         with self._lock:
             if self._newest is None or self._newest[0] != epoch:
-                corpus = self._corpus_of(epoch)
-                tokens, sentences = self._limits
-                sampler = BatchSampler(
-                    corpus.source_lengths,
-                    corpus.target_lengths,
-                    batch_tokens=tokens,
-                    batch_sentences=sentences,
+                plan = Epoch(
+                    self._corpus_of(epoch),
+                    epoch,
+                    batch_tokens=self._batch_tokens,
+                    batch_sentences=self._batch_sentences,
                     seed=self._seed,
                 )
-                self._newest = (epoch, corpus, sampler.epoch(epoch))
-            return self._newest[1:]
+                self._newest = (epoch, plan)
+            return self._newest[1]
+
+
+def _planned_ahead(plan: Epoch, start: int) -> Iterator[Rows]:
+    """Give the sentence numbers of each batch; while those of one pool are used, a thread plans the next pool."""
+    pool, skipped = plan.place(start)
+    if pool >= plan.pools:
+        return
+    with ThreadPoolExecutor(1, "plan") as executor:
+        batches = plan.batches(pool)
+        while True:
+            upcoming = executor.submit(plan.batches, pool + 1) if pool + 1 < plan.pools else None
+            yield from batches[skipped:]
+            if upcoming is None:
+                return
+            plan.corpus.release()  # an epoch reads no pool twice
+            batches, pool, skipped = upcoming.result(), pool + 1, 0
 
 
 def _run_ahead(batches: Iterator[Batch], ahead: int) -> Iterator[Batch]:

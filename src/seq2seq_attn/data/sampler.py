@@ -48,11 +48,16 @@ class BatchSampler:
         self._sentences = batch_sentences
         self._seed = seed
 
-    def epoch(self, number: int) -> list[NDArray[np.int64]]:
-        """Return the batches of an epoch: for each the numbers of its sentences."""
-        generator = np.random.default_rng([self._seed, number])
+    def epoch(self, number: int, pool: int | None = None) -> list[NDArray[np.int64]]:
+        """Return the batches of an epoch: for each the numbers of its sentences.
+
+        Args:
+            number: of the epoch.
+            pool: its number, where these sentences are one of several pools of the epoch.
+        """
+        generator = np.random.default_rng([self._seed, number] if pool is None else [self._seed, number, pool])
         order = self._by_length(generator)
-        batches = np.split(order, self._cuts(self._target[order]))
+        batches = np.split(order, self._cuts())
         return [batches[position] for position in generator.permutation(len(batches))] if len(order) else []
 
     def _by_length(self, generator: np.random.Generator) -> Lengths:
@@ -62,18 +67,55 @@ class BatchSampler:
         source = np.where(self._target % 2 == 0, source, -source)
         return np.lexsort((source, self._target))
 
-    def _cuts(self, target: Lengths) -> list[int]:
+    def _cuts(self) -> Lengths:
         if self._sentences is not None:
-            return list(range(self._sentences, len(target), self._sentences))
-        cuts: list[int] = []
-        start = 0
-        lengths = target.tolist()
-        for position, length in enumerate(lengths):
-            # sorted by target length, so the newest sentence is the longest
-            if position > start and (position - start + 1) * length > (self._tokens or 0):
-                cuts.append(position)
-                start = position
-        return cuts
+            return np.arange(self._sentences, len(self._target), self._sentences)
+        return np.concatenate([np.arange(*cuts) for cuts in _cuts(np.bincount(self._target), self._tokens or 0)])
+
+
+def count_batches(
+    target_counts: NDArray[np.integer], *, batch_tokens: int | None = None, batch_sentences: int | None = None
+) -> int:
+    """Count the batches that a :class:`BatchSampler` makes, without making them.
+
+    Args:
+        target_counts: how many target sentences there are of 0 tokens, of 1, and so on, ``EOS`` not counted.
+        batch_tokens: see :class:`BatchSampler`.
+        batch_sentences: see :class:`BatchSampler`.
+    """
+    sentences = int(target_counts.sum())
+    if not sentences:
+        return 0
+    if batch_sentences is not None:
+        return -(-sentences // batch_sentences)
+    with_end = np.concatenate(([0], target_counts))
+    return 1 + sum(len(range(*cuts)) for cuts in _cuts(with_end, batch_tokens or 0))
+
+
+def _cuts(counts: NDArray[np.integer], tokens: int) -> list[tuple[int, int, int]]:
+    """Say where sentences that are sorted by length are cut into batches of at most ``tokens`` positions.
+
+    Sorted, the newest sentence of a batch is its longest. So among sentences of one length, all batches but the
+    first end after equally many.
+
+    Args:
+        counts: how many sentences there are of each length, from 0 on.
+        tokens: positions a batch may have.
+
+    Returns:
+        For each length the positions of the cuts, as a range.
+    """
+    cuts = [(0, 0, 1)]
+    start = before = 0
+    for length in np.flatnonzero(counts).tolist():
+        behind = before + int(counts[length])
+        size = max(1, tokens // length)
+        found = range(max(before, start + size), behind, size)
+        if found:
+            cuts.append((found.start, behind, size))
+            start = found[-1]
+        before = behind
+    return cuts
 
 
 def padding_share(

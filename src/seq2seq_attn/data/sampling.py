@@ -10,7 +10,7 @@ import numpy as np
 
 from seq2seq_attn.data.encoded import EncodedCorpus, text_path
 from seq2seq_attn.data.ragged import Ragged, smallest_dtype
-from seq2seq_attn.data.tokenizers import Tokenizer, Tokenizers
+from seq2seq_attn.data.tokenizers import TaggedTokenizer, Tokenizer, Tokenizers
 from seq2seq_attn.data.word_links import WordLinks
 from seq2seq_attn.errors import ConfigError
 
@@ -59,7 +59,7 @@ class SampledCorpus:
             links = None
             if self._encoded.links is not None:
                 links = WordLinks(self._encoded.links.links, self._words(0, source), self._words(1, target))
-            self._newest = (number, EncodedCorpus(source, target, links))
+            self._newest = (number, EncodedCorpus(source, target, links, parts=self._encoded.parts))
         return self._newest[1]
 
     def _side(self, side: int, epoch: int) -> Ragged:
@@ -67,8 +67,10 @@ class SampledCorpus:
         sample = self._samplers[side].sample
         plain = (self._encoded.source, self._encoded.target)[side]
         rows: list[list[int]] = []
+        tokenizer = self._tokenizers[side]
         for number in range(len(self._encoded)):
-            ids = sample(self._sentence(side, number), random)
+            tags, text = tokenizer.split_tags(self._sentence(side, number))
+            ids = [*map(tokenizer.token_to_id, tags), *sample(text, random)]
             rows.append(ids if len(ids) <= self._max_length else plain(number).tolist())
         return Ragged.of(rows, self._dtypes[side])
 
@@ -93,6 +95,8 @@ def _sampler(tokenizer: Tokenizer, strength: float) -> SubwordSampler:
     from seq2seq_attn.data.tokenizers.sentencepiece import SentencePieceTokenizer
     from seq2seq_attn.data.tokenizers.subwords import subword_sampler
 
+    if isinstance(tokenizer, TaggedTokenizer):
+        tokenizer = tokenizer.plain
     if not isinstance(tokenizer, SentencePieceTokenizer):
         raise ConfigError("tokenizer.sampling works with sentencepiece only; set it to 0")
     return subword_sampler(tokenizer, strength)

@@ -6,18 +6,14 @@ with subword sampling the tokens of a word are others in each epoch.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seq_attn.alignment import Links
-from seq2seq_attn.data.ragged import Ragged, RaggedWriter
+from seq2seq_attn.data.ragged import Ragged
 from seq2seq_attn.errors import DataError
 
 _FILES = ("links.int32", "source_words.int32", "target_words.int32")
@@ -39,18 +35,23 @@ class WordLinks:
 
     @classmethod
     def open(cls, folder: Path) -> WordLinks | None:
-        """Map what a :class:`WordLinksWriter` wrote into ``folder``; None if none did.
+        """Map the files of ``folder``; None if it has none.
 
         Raises:
             DataError: if it is damaged.
         """
-        paths = [folder / name for name in _FILES]
+        paths = links_paths(folder)
         if not any(path.exists() for path in paths):
             return None
         found = cls(*(Ragged.open(path) for path in paths))
         if not len(found.links) == len(found.source_words) == len(found.target_words):
             raise DataError(f"{folder}: the alignments of the prepared corpus are damaged; prepare it again")
         return found
+
+    def release(self) -> None:
+        """Let the memory go that parts of the mapped files take."""
+        for ragged in (self.links, self.source_words, self.target_words):
+            ragged.release()
 
     def matrices(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Say what each target token of some pairs should attend to.
@@ -84,32 +85,9 @@ class WordLinks:
         return matrices
 
 
-class WordLinksWriter:
-    """Writes the gold alignments of a corpus as it is encoded.
-
-    Args:
-        folder: of the encoded corpus.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._stack = contextlib.ExitStack()
-        self._writers = [self._stack.enter_context(RaggedWriter(folder / name)) for name in _FILES]
-
-    def __enter__(self) -> WordLinksWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-
-    def write(
-        self, links: Iterable[Links], source_words: Iterable[Sequence[int]], target_words: Iterable[Sequence[int]]
-    ) -> None:
-        """Append some pairs."""
-        flat = (list(chain.from_iterable(row)) for row in links)
-        for writer, rows in zip(self._writers, (flat, source_words, target_words), strict=True):
-            writer.write(rows)
+def links_paths(folder: Path) -> list[Path]:
+    """Name the files of :class:`WordLinks`, in the order of its attributes."""
+    return [folder / name for name in _FILES]
 
 
 def _padded(words: Ragged, no_word: int) -> NDArray[np.int64]:

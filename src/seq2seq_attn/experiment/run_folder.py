@@ -9,6 +9,7 @@ from typing import Any
 from seq2seq_attn.checkpoint.contents import INFO, read_info
 from seq2seq_attn.checkpoint.load import CHECKPOINTS, CONFIG, TOKENIZER, read_run_config
 from seq2seq_attn.config import Config, dump_config
+from seq2seq_attn.data.prepare import PREPARING
 from seq2seq_attn.errors import CheckpointError, ConfigError
 from seq2seq_attn.experiment.lock import LOCK
 from seq2seq_attn.files import write_atomic
@@ -22,6 +23,7 @@ MAY_CHANGE = frozenset(
     {
         "name",
         "data.test",
+        "data.workers",
         "decoding",
         "training.device",
         "training.threads",
@@ -53,7 +55,7 @@ def check_run_folder(folder: Path, config: Config, *, resume: bool) -> None:
         raise ConfigError(f"{folder}: is a file, but a run needs a folder; choose another one with --output")
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".aside-")} - {LOCK}
     if CONFIG not in names:
-        foreign = sorted(names - {TOKENIZER, CORPUS})
+        foreign = sorted(names - {TOKENIZER, CORPUS, PREPARING})
         if foreign:
             raise ConfigError(
                 f"{folder}: holds other files ({foreign[0]}) and no run; choose another folder with --output"

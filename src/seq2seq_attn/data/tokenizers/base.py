@@ -93,6 +93,10 @@ class Tokenizer(ABC):
         """Turn one text into token ids; see :meth:`encode_batch`."""
         return self.encode_batch([text])[0]
 
+    def split_tags(self, text: str) -> tuple[list[str], str]:
+        """Take the tags off the beginning of a text: there are none here."""
+        return [], text
+
     def encode_phrase(self, text: str) -> list[int]:
         """Turn words into the token ids that they have inside a sentence, behind another word."""
         return self.encode(text)

@@ -107,7 +107,8 @@ def model_conflicts(training: TrainingConfig, model: ModelConfig) -> Iterator[tu
     if training.word_dropout.source and model.copying:
         yield (
             "training.word_dropout.source",
-            "model.copying would copy what stands in place of the tokens; set one of them to 0 or false",
+            "hides source tokens, and model.copying would copy what stands in their place; set it to 0, or "
+            "model.copying to false",
         )
     if training.r_drop and not _drops(model):
         yield (

@@ -7,6 +7,10 @@ Run as a program it is the server: a request per line on standard input, answers
     kill_at        number of a change in the folder of checkpoints: SIGKILL right before it is made
     kill_after     seconds: SIGKILL wherever the process is then
     no_room_at     number of a look: from then on no file may grow beyond 4 KB, as on a disk that is full
+
+With ``call`` a function (``module:name``, of a file beside this one) takes the place of the command line. With
+``processes`` a command runs in so many at once, which know of each other as ``torchrun`` would tell them; ``struck``
+is the number of the one that is struck.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,10 +38,12 @@ PRELOADED = (
     "seq2seq_attn.experiment.stream",
     "seq2seq_attn.experiment.train",
     "torch._dynamo",  # which the first optimizer loads
+    "torch.distributed",
     "torchtext.vocab",
 )
 
 HERE = Path(__file__)
+STRIKES = {"signal_at", "kill_at", "no_room_at"}
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "shutil.rmtree", "open"}
 
 
@@ -47,6 +54,7 @@ class Done:
     status: int
     out: str
     err: str
+    statuses: tuple[int, ...] = ()  # of each process, where there are several
 
 
 class Commands:
@@ -71,8 +79,9 @@ class Commands:
         assert self._server.stdout is not None
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
-        status = int(self._server.stdout.readline())
-        return Done(status, self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8"))
+        statuses = tuple(json.loads(self._server.stdout.readline()))
+        out, err = self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8")
+        return Done(statuses[0], out, err, statuses)
 
     def close(self) -> None:
         """End the server."""
@@ -131,7 +140,7 @@ def _run(request: dict[str, Any]) -> None:
         os.chdir(request["folder"])
     os.dup2(os.open(request.get("stdin", os.devnull), os.O_RDONLY), 0)
     for path, descriptor in ((request["out"], 1), (request["err"], 2)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), descriptor)
     if "signal_at" in request:
         look, number = request["signal_at"]
         _at_look(look, lambda: os.kill(os.getpid(), number))
@@ -141,7 +150,11 @@ def _run(request: dict[str, Any]) -> None:
         _at_look(request["no_room_at"], lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
     status: object = 0
     try:
-        main(request["arguments"])
+        if "call" in request:
+            module, _, name = request["call"].partition(":")
+            getattr(importlib.import_module(module), name)(*request["arguments"])
+        else:
+            main(request["arguments"])
     except SystemExit as end:
         status = end.code
     except BaseException:
@@ -152,6 +165,30 @@ def _run(request: dict[str, Any]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else 0)
+
+
+def _start(request: dict[str, Any]) -> list[int]:
+    """Fork the processes of a command; return their numbers."""
+    for path in (request["out"], request["err"]):
+        Path(path).write_bytes(b"")
+    size = request.get("processes", 1)
+    environment = {}
+    if size > 1:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
+    children = []
+    for number in range(size):
+        child = os.fork()
+        if child == 0:
+            if size > 1:
+                environment |= {"RANK": number, "LOCAL_RANK": number}
+            os.environ.update({name: str(value) for name, value in environment.items()})
+            spared = number != request.get("struck", number)
+            _run({name: value for name, value in request.items() if not (spared and name in STRIKES)})
+        children.append(child)
+    return children
 
 
 def _wait(child: int, kill_after: float | None) -> int:
@@ -174,11 +211,8 @@ def _serve() -> None:
 
     for line in sys.stdin:
         request = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            _run(request)
-        status = _wait(child, request.get("kill_after"))
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        ended = [_wait(child, request.get("kill_after")) for child in _start(request)]
+        print(json.dumps([os.waitstatus_to_exitcode(status) for status in ended]), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.nn import losses
 from seq2seq_attn.training.objectives import candidates as candidates_module
 from seq2seq_attn.training.objectives import minimum_risk
-from seq2seq_attn.training.objectives.candidates import CandidateSampler, draw
+from seq2seq_attn.training.objectives.candidates import CandidateSampler
 from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.objectives.minimum_risk import RISK, MinimumRisk, Risk, Texts
+from seq2seq_attn.training.objectives.tokens import draw
 from seq2seq_attn.training.objectives.word_dropout import WordDropout
 
 SHARPNESS = 0.3
@@ -225,8 +226,9 @@ class TestSampler:
                     assert share == pytest.approx(float(wanted[token]), abs=3 / math.sqrt(len(firsts)))
 
     def test_no_numbers_are_no_crash(self) -> None:
-        found = draw(torch.full((3, VOCABULARY), math.nan))
+        found = draw(torch.full((3, VOCABULARY), math.nan), torch.tensor([0.0, 0.5, 0.9]))
         assert found.shape == (3,)
+        assert found.max() < VOCABULARY
         model = make_model("luong")
         with torch.no_grad():
             model.output.bias.fill_(math.nan)

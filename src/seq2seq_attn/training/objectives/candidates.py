@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD, UNK
 from seq2seq_attn.models.base import Seq2Seq
-from seq2seq_attn.training.objectives.tokens import translating
+from seq2seq_attn.training.objectives.tokens import draw, translating
 
 CELLS = 1 << 24
 """Most (candidates x vocabulary) cells that are looked at together: 64 MiB in float32."""
@@ -69,7 +69,9 @@ class CandidateSampler:
         drawn = torch.full((len(places), int(limits.max())), EOS, device=source.device)
         for position in range(drawn.shape[1]):
             log_probs, _, state = model.step(tokens, state)
-            tokens = draw(log_probs / self.temperature)
+            log_probs[:, [PAD, UNK, BOS]] = float("-inf")
+            numbers = torch.rand(len(places), device=source.device)
+            tokens = draw(log_probs / self.temperature, numbers)
             tokens = tokens.masked_fill(limits <= position + 1, EOS)
             drawn[places, position] = tokens
             live = (tokens != EOS).nonzero().squeeze(1)
@@ -79,19 +81,3 @@ class CandidateSampler:
                 state = state.select(live)
                 places, limits, tokens = places[live], limits[live], tokens[live]
         return drawn
-
-
-def draw(log_weights: Float[Tensor, "rows vocabulary"]) -> Int[Tensor, " rows"]:
-    """Draw a token of each row, or its end, but no other special symbol.
-
-    The largest sum of a log-probability and Gumbel noise is a fair draw (Maddison, Tarlow and Minka 2014, section 2,
-    https://arxiv.org/abs/1411.0030); unlike ``torch.multinomial`` it does not fail where a model gives no numbers,
-    which is found out when the loss is.
-
-    Args:
-        log_weights: logarithms of probabilities, up to a constant; overwritten.
-    """
-    log_weights[:, [PAD, UNK, BOS]] = float("-inf")
-    noise = torch.empty_like(log_weights).exponential_()
-    smallest = torch.finfo(noise.dtype).tiny
-    return (log_weights - noise.clamp_(min=smallest).log_()).argmax(1)

@@ -14,7 +14,7 @@ from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.data.tokenizers.base import SPECIALS
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.training.objectives.base import Lost, Objective
-from seq2seq_attn.training.objectives.tokens import log_probs, told, translating
+from seq2seq_attn.training.objectives.tokens import draw, log_probs, told, translating
 
 Decay = Literal["linear", "exponential", "inverse_sigmoid"]
 
@@ -127,12 +127,7 @@ def predict(
     for piece in tokens.pieces(model.output.out_features):
         possible = log_probs(model.output, tokens.select(piece))
         possible[:, : len(SPECIALS)] = float("-inf")
-        if places is None:
-            found[piece] = possible.argmax(1)
-        else:
-            reached = possible.softmax(1).cumsum(1)
-            wanted = places[piece].to(reached.dtype).unsqueeze(1) * reached[:, -1:]
-            found[piece] = torch.searchsorted(reached, wanted, right=True).squeeze(1).clamp(max=reached.shape[1] - 1)
+        found[piece] = possible.argmax(1) if places is None else draw(possible, places[piece])
     predicted = batch.target_out.clone()
     predicted[batch.target_mask] = found
     return predicted

@@ -82,6 +82,20 @@ def target_log_probs(model: Seq2Seq, tokens: Told) -> Float[Tensor, " tokens"]:
     return torch.cat(found)
 
 
+def draw(log_weights: Float[Tensor, "rows vocabulary"], numbers: Float[Tensor, " rows"]) -> Int[Tensor, " rows"]:
+    """Draw a token of each row.
+
+    Unlike ``torch.multinomial`` it does not fail where a model gives no numbers, which is found out when the loss is.
+
+    Args:
+        log_weights: logarithms of probabilities, up to a constant.
+        numbers: from 0 to 1, 1 excluded: where the cumulated probabilities pass it is the token.
+    """
+    reached = log_weights.softmax(1).cumsum(1)
+    wanted = numbers.to(reached.dtype).unsqueeze(1) * reached[:, -1:]
+    return torch.searchsorted(reached, wanted, right=True).squeeze(1).clamp(max=reached.shape[1] - 1)
+
+
 @contextmanager
 def translating(model: Seq2Seq) -> Iterator[None]:
     """Let a model that learns do, inside this block, what it would do in search: no dropout, no gradient."""

@@ -47,7 +47,7 @@ def test_the_exit_status_is_that_of_a_wrong_request():
         ),
         (
             "data=5",
-            "expected a mapping of max_length, source_language, target_language, test, train, validation, "
+            "expected a mapping of max_length, source_language, target_language, test, train, validation, workers, "
             "got the number 5",
         ),
         ("data.max_length=1_000", "expected a whole number, got the text '1_000'; write it without separators"),

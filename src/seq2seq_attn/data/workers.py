@@ -6,6 +6,7 @@ to be importable, as ``multiprocessing`` does. When the process that asks dies, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import queue
@@ -93,7 +94,10 @@ class _Processes:
                 process.kill()
         self._threads.shutdown(cancel_futures=True)
         for process in self._all:
-            process.__exit__(None, None, None)
+            for stream in (process.stdin, process.stdout):
+                with contextlib.suppress(BrokenPipeError):
+                    cast("Any", stream).close()
+            process.wait()
 
     def submit(self, item: Any) -> Future[Any]:
         return self._threads.submit(self._ask, item)
@@ -139,5 +143,8 @@ def work() -> None:
             answer = (True, task(item))
         except Exception as error:
             answer = (False, error)
-        output.write(pickle.dumps(answer))
-        output.flush()
+        try:
+            output.write(pickle.dumps(answer))
+            output.flush()
+        except BrokenPipeError:
+            os._exit(0)  # nobody waits for it any more

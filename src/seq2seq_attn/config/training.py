@@ -176,7 +176,7 @@ class TrainingConfig(Section):
         Annotated[tuple[Annotated[TextMetric, BeforeValidator(_not_comet)], ...], OneOrMany()] | None
     ) = Field(default=None, description="Metrics of validation besides loss, perplexity, bleu and validation_metric.")
     validation_beam_size: Count = Field(
-        default=1, description="Beam of the search in validation; 1: greedy, which is many times faster."
+        default=1, description="Beam of the search in validation; 1: greedy, which is several times faster."
     )
     log_every: Count = Field(default=50, description="Steps between two log lines.")
     tensorboard: bool = Field(default=False, description="Write TensorBoard files (needs the extra `tensorboard`).")

@@ -18,9 +18,10 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.nn import losses
 from seq2seq_attn.training.objectives import candidates as candidates_module
 from seq2seq_attn.training.objectives import minimum_risk
+from seq2seq_attn.training.objectives.base import RISK
 from seq2seq_attn.training.objectives.candidates import CandidateSampler
 from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
-from seq2seq_attn.training.objectives.minimum_risk import RISK, MinimumRisk, Risk, Texts
+from seq2seq_attn.training.objectives.minimum_risk import MinimumRisk, Risk, Texts
 from seq2seq_attn.training.objectives.tokens import draw
 from seq2seq_attn.training.objectives.word_dropout import WordDropout
 

@@ -11,8 +11,9 @@ from objective_cases import MODELS, VOCABULARY, gradient_of, make_batch, make_mo
 from torch import Tensor, nn
 
 from seq2seq_attn.nn import losses
+from seq2seq_attn.training.objectives.base import R_DROP
 from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
-from seq2seq_attn.training.objectives.r_drop import R_DROP, RDrop, agreement_loss, twice
+from seq2seq_attn.training.objectives.r_drop import RDrop, agreement_loss, twice
 from seq2seq_attn.training.objectives.tokens import Told
 from seq2seq_attn.training.weight_losses import COVERAGE, GUIDED, WeightLosses
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from seq2seq_attn.errors import TrainingError
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.runtime import optional_import
-from seq2seq_attn.training.weight_losses import WEIGHT_LOSSES
+from seq2seq_attn.training.objectives.base import PARTS
 
 Record = Mapping[str, object]
 
@@ -165,7 +165,7 @@ class Screen:
                 tqdm.write(str(record["message"]), file=sys.stderr)
             return
         if record["kind"] == "train":
-            names = ("loss", *(name for name in WEIGHT_LOSSES if name in record), "tokens_per_second", "minutes_left")
+            names = ("loss", *(name for name in PARTS if name in record), "tokens_per_second", "minutes_left")
             shown = {name: _short(record[name]) for name in names}
             if self._bar is not None and not self._bar.disable:
                 self._bar.set_postfix(shown)

@@ -12,6 +12,12 @@ from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
+from seq2seq_attn.training.weight_losses import WEIGHT_LOSSES
+
+R_DROP = "r_drop_loss"
+RISK = "risk"
+PARTS = (*WEIGHT_LOSSES, R_DROP, RISK)
+"""Names of all parts that there are; they are logged per target token, without their factors."""
 
 
 class Lost(NamedTuple):

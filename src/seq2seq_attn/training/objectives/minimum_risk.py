@@ -14,11 +14,9 @@ from torch.utils.checkpoint import checkpoint
 from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.training.losses import batch_loss
-from seq2seq_attn.training.objectives.base import Lost, Objective
+from seq2seq_attn.training.objectives.base import RISK, Lost, Objective
 from seq2seq_attn.training.objectives.candidates import Ids
 from seq2seq_attn.training.objectives.tokens import target_log_probs, told, without_gradient
-
-RISK = "risk"
 
 GROUP = 4096
 """Target positions, padding included, of the candidates whose activations exist at a time."""

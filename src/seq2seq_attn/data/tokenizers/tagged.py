@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import SupportsIndex
 
 from seq2seq_attn.data.tokenizers.base import Tokenizer
+from seq2seq_attn.data.tokenizers.character import CharacterTokenizer
 from seq2seq_attn.errors import CheckpointError
 from seq2seq_attn.files import write_atomic
 
@@ -89,8 +90,12 @@ class TaggedTokenizer(Tokenizer):
         return self._is_tag(token_id) or self.plain.is_word_start(token_id)
 
     def surface(self, token_id: int) -> str:
-        """Return the tag with a space in front, or what the token adds."""
-        return f" {self.id_to_token(token_id)}" if self._is_tag(token_id) else self.plain.surface(token_id)
+        """Return the tag with a space, or what the token adds."""
+        if not self._is_tag(token_id):
+            return self.plain.surface(token_id)
+        tag = self.id_to_token(token_id)
+        # the first character of a text brings no space along, as a first word does
+        return f"{tag} " if isinstance(self.plain, CharacterTokenizer) else f" {tag}"
 
     def spell(self, text: str) -> str:
         """Return ``text`` as the surfaces of its tokens write it."""

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from seq2seq_attn.config.schema import Config
+from seq2seq_attn.data import mixture
 from seq2seq_attn.data import prepare as prepare_module
 from seq2seq_attn.data.corpus import read_corpus
 from seq2seq_attn.data.encoded import EncodedCorpus
+from seq2seq_attn.data.loader import BatchLoader
 from seq2seq_attn.data.prepare import Counts, PreparedData, prepare
 from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.errors import CheckpointError, ConfigError, DataError
@@ -371,6 +373,23 @@ class TestSampling:
         assert self.ids(reopened.train_epoch(3)) == third
         other, _ = run(make_config(corpus, **SUBWORDS, sampling=0.5, seed=2))
         assert self.ids(other.train_epoch(3)) != third
+
+    def test_large_corpora_are_cut_when_a_batch_needs_them(
+        self, prepared: PreparedData, corpus, make_config, run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mixture, "POOL_PAIRS", 4)
+        again, _ = run(make_config(corpus, **SUBWORDS, sampling=0.5))
+        epochs = {number: again.train_epoch(number) for number in (0, 1)}
+        drawn = {number: self.ids(epoch) for number, epoch in epochs.items()}
+        for number, epoch in epochs.items():
+            assert texts(again.tokenizers, epoch) == list(zip(SOURCE, TARGET, strict=True))
+            assert self.ids(epoch) == drawn[number]  # in any order, any number of times
+            assert epoch.source_lengths.tolist() == prepared.train.source_lengths.tolist()
+        assert drawn[0] != drawn[1]
+        assert drawn[0] != self.ids(prepared.train)
+        batches = BatchLoader(again.train_epoch, batch_sentences=2, seed=1).epoch(1)
+        rows = sorted(row for batch in batches for row in batch.indices.tolist())
+        assert rows == list(range(5))
 
     def test_draws_keep_to_max_length(self, corpus, make_config, run) -> None:
         longest = 29

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
+from seq2seq_attn.data import mixture
 from seq2seq_attn.data.encoded import EncodedCorpus, text_path
 from seq2seq_attn.data.ragged import Ragged, smallest_dtype
 from seq2seq_attn.data.tokenizers import TaggedTokenizer, Tokenizer, Tokenizers
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 class SampledCorpus:
     """The training pairs, cut into subwords differently in each epoch.
 
-    What an epoch looks like depends on the seed and the number of the epoch, and on nothing else.
+    What an epoch looks like depends on the seed and the number of the epoch, and on nothing else. A corpus of one
+    pool is encoded before its epoch begins. The sentences of a larger one are encoded when a batch needs them:
+    their batches are planned by the lengths without sampling, and may have some more tokens than planned.
 
     Args:
         folder: the encoded corpus, with its text.
@@ -55,24 +60,31 @@ class SampledCorpus:
     def epoch(self, number: int) -> EncodedCorpus:
         """Encode the corpus for one epoch; the newest epoch is kept."""
         if self._newest is None or self._newest[0] != number:
-            source, target = (self._side(side, number) for side in (0, 1))
-            links = None
-            if self._encoded.links is not None:
-                links = WordLinks(self._encoded.links.links, self._words(0, source), self._words(1, target))
-            self._newest = (number, EncodedCorpus(source, target, links, parts=self._encoded.parts))
+            # words are numbered for the whole epoch, so gold alignments need the whole epoch
+            is_large = len(self._encoded) > mixture.POOL_PAIRS and self._encoded.links is None
+            self._newest = (number, _Later(self, number) if is_large else self._now(number))
         return self._newest[1]
+
+    def _now(self, epoch: int) -> EncodedCorpus:
+        source, target = (self._side(side, epoch) for side in (0, 1))
+        links = None
+        if self._encoded.links is not None:
+            links = WordLinks(self._encoded.links.links, self._words(0, source), self._words(1, target))
+        return EncodedCorpus(source, target, links, parts=self._encoded.parts)
 
     def _side(self, side: int, epoch: int) -> Ragged:
         random = _uniform(np.random.default_rng([self._seed, epoch, side]))
-        sample = self._samplers[side].sample
-        plain = (self._encoded.source, self._encoded.target)[side]
-        rows: list[list[int]] = []
-        tokenizer = self._tokenizers[side]
-        for number in range(len(self._encoded)):
-            tags, text = tokenizer.split_tags(self._sentence(side, number))
-            ids = [*map(tokenizer.token_to_id, tags), *sample(text, random)]
-            rows.append(ids if len(ids) <= self._max_length else plain(number).tolist())
+        rows = [self._draw(side, number, random) for number in range(len(self._encoded))]
         return Ragged.of(rows, self._dtypes[side])
+
+    def _draw(self, side: int, number: int, random: Iterator[float]) -> list[int]:
+        tokenizer = self._tokenizers[side]
+        tags, text = tokenizer.split_tags(self._sentence(side, number))
+        ids = [*map(tokenizer.token_to_id, tags), *self._samplers[side].sample(text, random)]
+        if len(ids) <= self._max_length:
+            return ids
+        plain = (self._encoded.source, self._encoded.target)[side]
+        return plain(number).tolist()
 
     def _words(self, side: int, sentences: Ragged) -> Ragged:
         """Number the words that the tokens belong to, however their words were cut."""
@@ -91,6 +103,35 @@ class SampledCorpus:
         return str(self._text[side][number].tobytes().decode())
 
 
+class _Later(EncodedCorpus):
+    """An epoch whose sentences are encoded one by one, when they are asked for; lengths are those without sampling."""
+
+    def __init__(self, corpus: SampledCorpus, epoch: int) -> None:
+        plain = corpus._encoded
+        super().__init__(plain._source, plain._target, parts=plain.parts)
+        self._corpus = corpus
+        self._epoch = epoch
+
+    def source(self, number: SupportsIndex) -> NDArray[Any]:
+        """Draw a source sentence."""
+        return self._drawn(0, index(number))
+
+    def target(self, number: SupportsIndex) -> NDArray[Any]:
+        """Draw a target sentence."""
+        return self._drawn(1, index(number))
+
+    def release(self) -> None:
+        """Let the memory go that parts of the mapped files take."""
+        super().release()
+        for text in self._corpus._text:
+            text.release()
+
+    def _drawn(self, side: int, number: int) -> NDArray[Any]:
+        corpus = self._corpus
+        random = _uniform(np.random.default_rng([corpus._seed, self._epoch, side, number]), 64)
+        return np.array(corpus._draw(side, number, random), dtype=corpus._dtypes[side])
+
+
 def _sampler(tokenizer: Tokenizer, strength: float) -> SubwordSampler:
     from seq2seq_attn.data.tokenizers.sentencepiece import SentencePieceTokenizer
     from seq2seq_attn.data.tokenizers.subwords import subword_sampler
@@ -102,6 +143,6 @@ def _sampler(tokenizer: Tokenizer, strength: float) -> SubwordSampler:
     return subword_sampler(tokenizer, strength)
 
 
-def _uniform(generator: np.random.Generator) -> Iterator[float]:
+def _uniform(generator: np.random.Generator, at_once: int = 8192) -> Iterator[float]:
     while True:
-        yield from generator.random(8192).tolist()
+        yield from generator.random(at_once).tolist()

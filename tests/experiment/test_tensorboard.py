@@ -78,7 +78,6 @@ def test_the_configuration_is_there(run: Path) -> None:
 
 
 def test_translations_are_those_of_the_model_that_was_validated(run: Path) -> None:
-    """The model of each checkpoint is the average; the raw parameters translate otherwise."""
     found = text(read(run), "translations")
     assert list(found) == STEPS
     pairs = [pair for pair, _ in read_linked(load_config(run / "config.yaml").data.validation)]
@@ -94,6 +93,7 @@ def test_translations_are_those_of_the_model_that_was_validated(run: Path) -> No
 
 
 def test_pictures_show_the_attention_of_the_same_sentences_at_each_validation(run: Path) -> None:
+    """To the byte those of the checkpoint, whose parameters are the average that was validated."""
     events = read(run)
     assert sorted(events.Tags()["images"]) == [f"attention/{number}" for number in (1, 2, 3, 4)]
     rows = cells(text(events, "translations")[STEPS[-1]])

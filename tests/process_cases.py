@@ -20,7 +20,7 @@ from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.ranks import Ranks, join
 from seq2seq_attn.training.updater import Updater
 
-VOCABULARY = 17
+RARE = 16  # the token that only the last sentence of a batch has
 
 
 class Struck(Objective):
@@ -48,13 +48,16 @@ class Struck(Objective):
 def model() -> Seq2Seq:
     torch.manual_seed(5)
     tree = {"embedding_size": 5, "dropout": 0.0, "encoder": {"hidden_size": 3}, "decoder": {"hidden_size": 7}}
-    return build_model(ModelConfig.model_validate(tree), source_vocabulary=17, target_vocabulary=17, padding=0).double()
+    return build_model(
+        ModelConfig.model_validate(tree), source_vocabulary=RARE + 1, target_vocabulary=17, padding=0
+    ).double()
 
 
 def batch(size: int) -> Batch:
     """Sentences of very unequal lengths."""
     chance = np.random.default_rng(11)
-    sides = [[chance.integers(4, 17, chance.integers(1, 9)) for _ in range(size)] for _ in range(2)]
+    sides = [[chance.integers(4, RARE, chance.integers(1, 9)) for _ in range(size)] for _ in range(2)]
+    sides[0][-1][:] = RARE
     return collate(*sides, list(range(size)))
 
 
@@ -75,7 +78,7 @@ def step(ranks: Ranks, what: str, sentence: int) -> dict[str, Any]:
         result = updater.update(batches, 1.0)
     except Seq2SeqError as error:
         return {"error": f"{type(error).__name__}: {error}"}
-    return {
+    found = {
         "parameters": torch.nn.utils.parameters_to_vector(learner.parameters()).tolist(),
         "likelihood": float(result.likelihood),
         "norm": float(result.gradient_norm),
@@ -84,6 +87,9 @@ def step(ranks: Ranks, what: str, sentence: int) -> dict[str, Any]:
         "splits": result.splits,
         "finite": updater.loss_is_finite(batches),
     }
+    with torch.no_grad():
+        learner.get_parameter("source_embedding.table.weight")[RARE] = torch.nan
+    return {**found, "finite without a word": updater.loss_is_finite(batches[:1])}
 
 
 def steps(folder: str) -> None:

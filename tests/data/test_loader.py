@@ -138,22 +138,3 @@ def test_an_empty_corpus_has_no_batches() -> None:
     loader = BatchLoader(make_corpus(size=0), batch_tokens=7, seed=3)
     assert list(loader.epoch(0)) == []
     assert loader.batches_per_epoch(0) == 0
-
-
-@pytest.mark.parametrize("ranks", [2, 3, 64])
-def test_shares_of_a_batch_make_up_the_batch(ranks: int) -> None:
-    whole = list(BatchLoader(make_corpus(), batch_sentences=11, seed=3).epoch(2))
-    loaders = [BatchLoader(make_corpus(), batch_sentences=11, seed=3, share=(rank, ranks)) for rank in range(ranks)]
-    assert {loader.batches_per_epoch(2) for loader in loaders} == {len(whole)}
-    for batch, *shares in zip(whole, *(loader.epoch(2) for loader in loaders), strict=True):
-        for rank, share in enumerate(shares):
-            assert share.indices.tolist() == batch.indices.tolist()[rank::ranks]
-            assert share.target_lengths.tolist() == batch.target_lengths.tolist()[rank::ranks]
-            assert share.size == len(share.indices)  # of no sentence at all, too
-        assert sum(share.target_tokens for share in shares) == batch.target_tokens
-
-
-@pytest.mark.parametrize("share", [(1, 1), (-1, 2), (0, 0)])
-def test_a_share_is_one_of_so_many(share: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="share is"):
-        BatchLoader(make_corpus(), batch_sentences=11, seed=3, share=share)

@@ -23,8 +23,6 @@ class BatchLoader:
         ahead: batches that are made before they are asked for.
         with_alignment: give batches their gold alignments; the corpus must have them.
         pin_memory: put batches where a CUDA device can read them on its own.
-        share: (number, of how many): of each batch only every so-manieth sentence, for one of several processes
-            that share the work; the batches are those of one process. A share may be empty: a batch of no sentences.
     """
 
     def __init__(
@@ -37,10 +35,7 @@ class BatchLoader:
         ahead: int = 4,
         with_alignment: bool = False,
         pin_memory: bool = False,
-        share: tuple[int, int] = (0, 1),
     ) -> None:
-        if not 0 <= share[0] < share[1]:
-            raise ValueError(f"share is (number, of how many), counted from 0, not {share}")
         self._corpus_of = (lambda _: corpus) if isinstance(corpus, EncodedCorpus) else corpus
         self._batch_tokens = batch_tokens
         self._batch_sentences = batch_sentences
@@ -48,7 +43,6 @@ class BatchLoader:
         self._ahead = ahead
         self._with_alignment = with_alignment
         self._pin_memory = pin_memory
-        self._share = slice(share[0], None, share[1])
         self._lock = threading.Lock()
         self._newest: tuple[int, Epoch] | None = None
 
@@ -63,7 +57,7 @@ class BatchLoader:
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         plan = self._plan(epoch)
         for numbers in _planned_ahead(plan, start):
-            yield self._collate(plan.corpus, numbers[self._share].tolist())
+            yield self._collate(plan.corpus, numbers.tolist())
 
     def _collate(self, corpus: EncodedCorpus, rows: list[int]) -> Batch:
         batch = collate(

@@ -14,6 +14,7 @@ from command_server import Commands
 from tiny import LEARNED, write_config
 
 from seq2seq_attn import load_config
+from seq2seq_attn.config.schema import TrainingConfig
 from seq2seq_attn.config.training import ValidationMetric
 from seq2seq_attn.data.links import read_linked
 from seq2seq_attn.data.prepare import prepare
@@ -21,6 +22,7 @@ from seq2seq_attn.errors import ConfigError, TrainingError
 from seq2seq_attn.evaluation.metrics import METRICS, higher_is_better, score_corpus
 from seq2seq_attn.experiment.average import choose_checkpoints
 from seq2seq_attn.experiment.preparing import prepare_run
+from seq2seq_attn.experiment.symptoms.learning import check_learning
 from seq2seq_attn.experiment.validation import Validator, text_metrics, validation_search
 from seq2seq_attn.runtime import choose_device, choose_precision
 from seq2seq_attn.training.interrupts import Interrupts
@@ -98,6 +100,35 @@ def test_the_scores_are_those_of_translations_made_with_that_beam(run: Path) -> 
     assert last["chrf++"] == pytest.approx(sacrebleu.CHRF(word_order=2).corpus_score(with_beam, references).score)
     assert last["ter"] == pytest.approx(sacrebleu.TER().corpus_score(with_beam, references).score)
     assert with_beam != greedy  # or nothing was shown
+
+
+def test_doctor_compares_scores_of_one_search_only(commands: Commands, run: Path) -> None:
+    """BLEU in this log is that of a beam; what greedy search gives is no reproduction of it."""
+    done = commands("doctor", run, "--json")
+    names = [finding["symptom"] for finding in json.loads(done.out)["findings"]]
+    assert "search" in names
+    assert "validation again" not in names
+
+
+@pytest.mark.parametrize(
+    ("metric", "found", "severity", "gain"),
+    [
+        ("ter", [60.0, 58.0, 55.0], "note", 3.0),
+        ("ter", [60.0, 55.0, 58.0], "fine", -3.0),
+        ("chrf", [40.0, 45.0, 45.2], "fine", 0.2),
+        ("perplexity", [20.0, 10.0, 9.0], "note", 0.1),
+        ("perplexity", [20.0, 10.0, 9.99], "fine", 0.001),
+        ("alignment_error_rate", [0.4, 0.2, 0.1], "note", 0.5),
+    ],
+)
+def test_doctor_knows_which_way_the_metric_goes(metric: Any, found: list[float], severity: str, gain: float) -> None:
+    """Points of a score, a share of all other numbers."""
+    records = [{"kind": "validation", "step": step, "loss": 1.0, metric: value} for step, value in enumerate(found)]
+    findings = {one.symptom: one for one in check_learning(records, TrainingConfig(validation_metric=metric))}
+    ending = findings["end of training"]
+    assert ending.severity == severity
+    assert ending.numbers["gain"] == pytest.approx(gain)
+    assert ending.numbers["best"] == (max if higher_is_better(metric) else min)(found)
 
 
 def test_the_alignment_error_rate_may_decide(commands: Commands, tmp_path: Path) -> None:

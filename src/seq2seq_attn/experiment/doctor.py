@@ -169,7 +169,7 @@ def _examine_model(path: Path, config: Config, sentences: int, device: str) -> l
 
 def _judge(checkpoint: Checkpoint, pairs: Sequence[SentencePair], *, whole: bool) -> list[Finding]:
     translator = Translator(checkpoint.model, checkpoint.tokenizer, checkpoint.config.decoding)
-    beam_size = translator.decoding.beam_size
+    beam_size, training = translator.decoding.beam_size, checkpoint.config.training
     greedy = _translate(translator, pairs, 1)
     found = greedy if beam_size == 1 else _translate(translator, pairs, beam_size)
     outcomes = [
@@ -181,7 +181,8 @@ def _judge(checkpoint: Checkpoint, pairs: Sequence[SentencePair], *, whole: bool
             greedy=_bleu(greedy, pairs),
             beam=_bleu(found, pairs),
             beam_size=beam_size,
-            logged=checkpoint.metrics.get("bleu"),
+            # of validation with a beam there is no score of greedy search to compare with
+            logged=checkpoint.metrics.get("bleu") if training.validation_beam_size == 1 else None,
             perplexity=checkpoint.metrics.get("perplexity"),
             whole=whole,
         ),

@@ -112,7 +112,8 @@ def translating(model: Seq2Seq) -> Iterator[None]:
 def without_gradient() -> Iterator[None]:
     """Need no gradient inside this block.
 
-    What autocast has rounded here must not be used again behind it: it would have no gradient either.
+    What autocast has rounded here is forgotten: not every version of torch sees by itself that it has no gradient
+    and must not be used again behind the block.
     """
     try:
         with torch.no_grad():

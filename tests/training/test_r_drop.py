@@ -11,6 +11,7 @@ from objective_cases import MODELS, VOCABULARY, gradient_of, make_batch, make_mo
 from torch import Tensor, nn
 
 from seq2seq_attn.nn import losses
+from seq2seq_attn.training.guard_memory import halves
 from seq2seq_attn.training.objectives.base import R_DROP
 from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.objectives.r_drop import RDrop, agreement_loss, twice
@@ -154,3 +155,13 @@ def test_bfloat16_is_near(name: str) -> None:
     low, result = step(model, [batch], RDrop(FACTOR, 0.1), dtype=torch.bfloat16)
     assert torch.isfinite(result.likelihood)
     assert torch.nn.functional.cosine_similarity(exact, low, dim=0) > 0.99
+
+
+def test_halves_of_a_batch_are_the_batch() -> None:
+    """Where memory runs out, and with ``accumulate``."""
+    batch, objective = make_batch(), RDrop(FACTOR, 0.1, WeightLosses(coverage=0.3, guided=1.7))
+    whole, result = step(make_model("gnmt"), [batch], objective)
+    apart, results = step(make_model("gnmt"), [*halves(batch)], objective)
+    torch.testing.assert_close(apart, whole, rtol=0, atol=1e-12)
+    for name, value in result.parts.items():
+        torch.testing.assert_close(results.parts[name], value, rtol=1e-6, atol=1e-6)

@@ -152,7 +152,8 @@ class _AgreementLoss(torch.autograd.Function):
             total += factor / 2 * divergence
         if needs_gradient:
             (features_1, *others_1), (features_2, *others_2) = (side.gradients() for side in sides)
-            sums = [mine + other for mine, other in zip(others_1, others_2, strict=True)]
+            owners = (weight.dtype, bias.dtype)
+            sums = [a.to(dtype) + b.to(dtype) for a, b, dtype in zip(others_1, others_2, owners, strict=True)]
             ctx.save_for_backward(torch.cat([features_1, features_2]), *sums)
         ctx.mark_non_differentiable(likelihood, divergence)
         return total, likelihood, divergence

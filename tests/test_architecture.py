@@ -21,6 +21,7 @@ LAYERS = (
     ("runtime",),
     ("config",),
     ("data",),
+    ("products",),
     ("attention",),
     ("nn", "testing"),
     ("models",),
@@ -39,6 +40,7 @@ RANKS = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 # What is above a part and yet must stay unknown to it.
 NEVER = {
     "config": {"runtime"},
+    "products": {"config", "data", "files", "runtime"},
     "attention": {"config", "data", "files", "runtime"},
     "nn": {"config", "data", "files", "runtime"},
     "testing": {"config", "data", "files", "runtime"},

@@ -64,40 +64,66 @@ class Material:
         }
 
 
-def gather(config: Config, steps: int, *, synthetic: bool = False) -> Material:
-    """Take the batches of the first ``steps`` steps of training.
+@dataclass(frozen=True)
+class Stock:
+    """Where batches come from.
+
+    Attributes:
+        loader: gives them, as in training.
+        vocabularies: number of source and of target tokens.
+        origin: where the sentences come from, in words.
+        synthetic: whether they were invented.
+        lengths: of all sentences, source and target, end symbols not counted.
+    """
+
+    loader: BatchLoader
+    vocabularies: tuple[int, int]
+    origin: str
+    synthetic: bool
+    lengths: tuple[NDArray[np.integer], NDArray[np.integer]]
+
+
+def open_stock(config: Config, *, synthetic: bool = False) -> Stock:
+    """Prepare the training text of ``config``, or invent some.
 
     Args:
         config: whose data, tokenizer and batch size.
-        steps: of the optimizer.
         synthetic: invent sentences even where the configuration's own are there.
     """
     found = None if synthetic else _find_files(config)
     if found is None:
-        corpus, size = _invented(config), config.tokenizer.vocabulary_size
-        origin = "invented sentences, about as long as those of Multi30k"
-        return Material(_groups(config, corpus, steps), (size, size), origin, synthetic=True)
+        size = config.tokenizer.vocabulary_size
+        return _stock(
+            config, _invented(config), (size, size), "invented sentences, about as long as those of Multi30k", True
+        )
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         prepared = prepare(found, Path(folder), report=lambda line: None)
         sizes = len(prepared.tokenizers.source), len(prepared.tokenizers.target)
-        groups = _groups(found, prepared.train, steps)
-        return Material(groups, sizes, f"the training text of {config.name}", synthetic=False)
+        return _stock(found, prepared.train, sizes, f"the training text of {config.name}", False)
 
 
-def _groups(config: Config, corpus: EncodedCorpus, steps: int) -> list[list[Batch]]:
+def gather(config: Config, steps: int, *, synthetic: bool = False) -> Material:
+    """Take the batches of the first ``steps`` steps of training; see :func:`open_stock`."""
+    stock = open_stock(config, synthetic=synthetic)
+    batches = endless(stock.loader)
+    groups = [list(islice(batches, config.training.accumulate)) for _ in range(steps)]
+    return Material(groups, stock.vocabularies, stock.origin, stock.synthetic)
+
+
+def endless(loader: BatchLoader) -> Iterator[Batch]:
+    """Give batches, epoch after epoch."""
+    epoch = 0
+    while True:
+        yield from loader.epoch(epoch)
+        epoch += 1
+
+
+def _stock(config: Config, corpus: EncodedCorpus, vocabularies: tuple[int, int], origin: str, synthetic: bool) -> Stock:
     training = config.training
     loader = BatchLoader(
         corpus, batch_tokens=training.batch_tokens, batch_sentences=training.batch_sentences, seed=config.seed
     )
-
-    def endless() -> Iterator[Batch]:
-        epoch = 0
-        while True:
-            yield from loader.epoch(epoch)
-            epoch += 1
-
-    batches = endless()
-    return [list(islice(batches, training.accumulate)) for _ in range(steps)]
+    return Stock(loader, vocabularies, origin, synthetic, (corpus.source_lengths, corpus.target_lengths))
 
 
 def _invented(config: Config) -> EncodedCorpus:

@@ -113,10 +113,49 @@ def _translate(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     return found, format_table(found)
 
 
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=Path("configs/benchmark.yaml"), help="default: %(default)s")
+    parser.add_argument(
+        "--precision",
+        action="append",
+        metavar="NAME",
+        help="float32, bfloat16, float16 or auto; may be repeated; default: as the configuration",
+    )
+    parser.add_argument("--steps", type=int, default=20, help="steps in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that are timed (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: as the configuration")
+    parser.add_argument("--synthetic", action="store_true", help="invent sentences, whatever text there is")
+    parser.add_argument(
+        "--against",
+        metavar="COMMAND",
+        help="another program that trains, run in turn; it must print a line of JSON with tokens_per_second",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key.path=value", help="of the configuration")
+
+
+def _train(options: argparse.Namespace) -> tuple[dict[str, object], str]:
+    from .train import Plan, format_table, measure
+
+    overrides = list(options.overrides)
+    overrides += [f"training.threads={options.threads}"] if options.threads is not None else []
+    plan = Plan(
+        config=options.config,
+        precisions=options.precision or (),
+        steps=options.steps,
+        rounds=options.rounds,
+        overrides=overrides,
+        synthetic=options.synthetic,
+        against=options.against,
+    )
+    found = measure(plan, lambda line: print(line, file=sys.stderr))
+    return found, format_table(found)
+
+
 Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], tuple[Any, str]]]
 
 VERBS: tuple[Verb, ...] = (
     ("attention", "the cost of a training step with each attention mechanism", _attention_options, _attention),
+    ("train", "how fast a configuration trains, in each precision", _train_options, _train),
     ("translate", "how fast a trained run translates, in each precision", _translate_options, _translate),
 )
 """Name, summary, options, and what gives the result for machines and for people."""

@@ -31,7 +31,7 @@ from seq2seq_attn.decoding import BeamSearch, GreedySearch, LengthLimit, Scoring
 from seq2seq_attn.errors import ConfigError, DataError
 from seq2seq_attn.evaluation.metrics import score_corpus
 from seq2seq_attn.inference import PreparedModel
-from seq2seq_attn.nn.products import MakeProduct, Product
+from seq2seq_attn.products.learned import MakeProduct, Product
 from seq2seq_attn.runtime import Precision
 
 from .machine import describe_machine

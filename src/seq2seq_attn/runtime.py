@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import random
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -91,6 +95,23 @@ def _cpu_multiplies_bfloat16() -> bool:
     # torch has no public question for this; the names have been stable since 2.3
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, probe)()) for probe in probes if hasattr(torch.cpu, probe))
+
+
+def give_memory_back() -> None:
+    """Return memory that is free but scattered to the system, where the C library can do it.
+
+    Steps of ever new shapes leave holes between what stays, and a process that grows with every one of them.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
 
 
 def seed_everything(seed: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seq2seq_attn.attention.base import Attended, Attention, AttentionState, Memory
 from seq2seq_attn.attention.scored import ScoredAttention
+from seq2seq_attn.products.linear import Linear
 
 
 class MultiHeadAttention(Attention):
@@ -41,11 +42,11 @@ class MultiHeadAttention(Attention):
         self.heads = heads
         self.recurrent = inner.recurrent
         self.sums_to_one = inner.sums_to_one
-        self.query_layer = nn.Linear(query_size, heads * inner.query_size, bias=False)
+        self.query_layer = Linear(query_size, heads * inner.query_size, bias=False)
         self.key_layer: nn.Linear | None = None
         if inner.score.reads_keys:
-            self.key_layer = nn.Linear(value_size, heads * inner.query_size, bias=False)
-        self.value_layer = nn.Linear(value_size, value_size, bias=False)
+            self.key_layer = Linear(value_size, heads * inner.query_size, bias=False)
+        self.value_layer = Linear(value_size, value_size, bias=False)
 
     def memorize(
         self,

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seq2seq_attn.nn.products import MakeProduct
 from seq2seq_attn.nn.recurrent.base import LayerState, ReadyLayer, RecurrentLayer, Steps
+from seq2seq_attn.products.learned import MakeProduct
 
 
 class FastLinear(nn.Linear):

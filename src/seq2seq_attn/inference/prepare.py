@@ -19,8 +19,9 @@ from seq2seq_attn.models.rnn import RNNSeq2Seq
 from seq2seq_attn.nn.decoders.base import Decoder
 from seq2seq_attn.nn.decoders.conditional import ConditionalDecoder
 from seq2seq_attn.nn.decoders.luong import LuongDecoder
-from seq2seq_attn.nn.products import MakeProduct
 from seq2seq_attn.nn.recurrent.base import RecurrentLayer
+from seq2seq_attn.products.learned import MakeProduct
+from seq2seq_attn.products.linear import is_linear
 
 SHORTEST = 16
 """Shorter source batches are padded to this length: below it kernels change with the length, and roundings too."""
@@ -102,7 +103,7 @@ def _replace_layers(module: nn.Module, make: MakeProduct) -> None:
 def _replace_linear(module: nn.Module, make: MakeProduct) -> None:
     for name, child in module.named_children():
         # a layer with one output is a weighted sum, and read by its owner
-        if type(child) is nn.Linear and child.out_features > 1:
+        if is_linear(child) and child.out_features > 1:
             setattr(module, name, FastLinear(child, make))
         elif not isinstance(child, FastLayer):
             _replace_linear(child, make)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seq2seq_attn.errors import ConfigError
-from seq2seq_attn.nn.products import MakeProduct, Product
+from seq2seq_attn.products.learned import MakeProduct, Product
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16", "int8")

@@ -10,6 +10,7 @@ from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.nn.dropout import SequenceDropout
 from seq2seq_attn.nn.embeddings import TokenEmbedding
 from seq2seq_attn.nn.initialize import initialize_output
+from seq2seq_attn.products.linear import Linear
 
 
 class Embeddings(NamedTuple):
@@ -31,7 +32,7 @@ def build_embeddings(
 
 def build_output(config: ModelConfig, *, features: int, target: TokenEmbedding) -> nn.Linear:
     """Make the output layer over the target vocabulary, with the embeddings' weights where they are tied."""
-    output = nn.Linear(features, target.table.num_embeddings)
+    output = Linear(features, target.table.num_embeddings)
     initialize_output(output)
     if config.tie_embeddings != "none":
         output.weight = target.table.weight

@@ -10,6 +10,7 @@ from torch import nn
 from seq2seq_attn.nn.encoder import Encoded
 from seq2seq_attn.nn.masking import masked_mean
 from seq2seq_attn.nn.recurrent.stack import RecurrentState
+from seq2seq_attn.products.linear import Linear
 
 BridgeKind = Literal["zero", "last", "mean"]
 
@@ -40,7 +41,7 @@ class Bridge(nn.Module):
         self.hidden_size = hidden_size
         self.cell_size = hidden_size if has_cell else 0
         if kind != "zero":
-            self.layer = nn.Linear(value_size, num_layers * (hidden_size + self.cell_size))
+            self.layer = Linear(value_size, num_layers * (hidden_size + self.cell_size))
 
     def forward(self, encoded: Encoded) -> RecurrentState:
         """Return the first state of all decoder layers."""

@@ -29,7 +29,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.losses import Loss, Projection
-from seq2seq_attn.nn.precision import product_dtype
+from seq2seq_attn.products.precision import product_dtype
 
 FLOOR = 1e-30
 """Smaller probabilities of generating are taken for this one, and smaller ones of copying for zero.

@@ -1,18 +1,23 @@
 """How a vector is multiplied by a learned matrix: the one place that knows of precision and kernels.
 
-Training casts a matrix once per pass and multiplies as torch does. Search multiplies by the same matrix
-thousands of times, so it is worth to pack it first; :mod:`seq2seq_attn.inference` does.
+Training casts a matrix once per pass, and makes its gradient once per pass, too: a loop over positions multiplies by
+the same matrix many times, and one product over all of them takes half the time of many that are added up (and rounds
+once). Search multiplies by the same matrix thousands of times, so it is worth to pack it first;
+:mod:`seq2seq_attn.inference` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from seq2seq_attn.nn.precision import product_dtype
+from seq2seq_attn.products.kernels import multiply, multiply_back, weight_gradient
+from seq2seq_attn.products.precision import product_dtype
 
 Product = Callable[[Tensor], Tensor]
 """From ``(*axes, inputs)`` to ``(*axes, outputs)``: :math:`x W^\\top`, plus a bias where there is one."""
@@ -33,15 +38,90 @@ def cast_product(weight: Tensor, bias: Tensor | None = None) -> Product:
     Autocast would cast them again at every step of a loop.
     """
     dtype = product_dtype(weight)
+    if torch.is_grad_enabled() and weight.requires_grad and weight.numel():
+        return _learning_product(weight, bias, dtype)
     weight = weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
 
-    def multiply(inputs: Tensor) -> Tensor:
+    def product(inputs: Tensor) -> Tensor:
         return F.linear(inputs.to(dtype), weight, bias)
 
-    return multiply
+    return product
 
 
-def layer_product(layer: nn.Module) -> Product:
-    """Return what a linear layer does, made ready for a loop; another module is taken as it is."""
-    return cast_product(layer.weight, layer.bias) if type(layer) is nn.Linear else layer
+def _learning_product(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Product:
+    uses = _Uses(weight.detach().to(dtype).contiguous(), None if bias is None else bias.detach().to(dtype))
+    learned = _Learn.apply(weight, bias, uses)  # type: ignore[no-untyped-call]
+
+    def product(inputs: Tensor) -> Tensor:
+        rows = inputs.to(dtype).reshape(-1, weight.shape[1])
+        found: Tensor = _Multiply.apply(rows, learned, uses)  # type: ignore[no-untyped-call]
+        return found.view(*inputs.shape[:-1], weight.shape[0])
+
+    return product
+
+
+class _Uses:
+    """A matrix, and all that a backward pass has seen of its uses so far."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight = weight
+        self.bias = bias
+        self.number = 0
+        self._seen: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def note(self, number: int, inputs: Tensor, gradient: Tensor) -> None:
+        """Keep what use ``number`` got and what came back; a second pass over it replaces the first."""
+        self._seen[number] = (inputs, gradient)
+
+    def gradients(self, *, of_bias: bool) -> tuple[Tensor | None, Tensor | None]:
+        """Return those of weight and bias, over all uses, and forget them."""
+        seen, self._seen = list(self._seen.values()), {}
+        if not seen:
+            return None, None
+        inputs, gradient = (parts[0] if len(parts) == 1 else torch.cat(parts) for parts in zip(*seen, strict=True))
+        exact = torch.promote_types(gradient.dtype, torch.float32)
+        return weight_gradient(gradient, inputs), gradient.sum(0, dtype=exact) if of_bias else None
+
+
+class _Learn(torch.autograd.Function):
+    """Stands for the weights where they are used; reached by a backward pass when all uses have been."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, uses: _Uses) -> Tensor:
+        ctx.uses = uses
+        ctx.set_materialize_grads(False)  # the uses hand their gradients over without autograd
+        ctx.dtypes = weight.dtype, None if bias is None else bias.dtype
+        return weight.new_empty(())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, _: Tensor | None) -> tuple[Tensor | None, Tensor | None, None]:
+        of_weight, of_bias = ctx.uses.gradients(of_bias=ctx.needs_input_grad[1])
+        weight_dtype, bias_dtype = ctx.dtypes
+        return (
+            None if of_weight is None else of_weight.to(weight_dtype),
+            None if of_bias is None else of_bias.to(bias_dtype),
+            None,
+        )
+
+
+class _Multiply(torch.autograd.Function):
+    """One use of a matrix."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, learned: Tensor, uses: _Uses) -> Tensor:
+        del learned
+        ctx.uses, ctx.number = uses, uses.number
+        uses.number += 1
+        ctx.save_for_backward(inputs)
+        return multiply(inputs, uses.weight, uses.bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None]:
+        (inputs,) = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        if ctx.needs_input_grad[1]:
+            ctx.uses.note(ctx.number, inputs, gradient)
+        return multiply_back(gradient, ctx.uses.weight) if ctx.needs_input_grad[0] else None, None, None

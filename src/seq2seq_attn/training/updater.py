@@ -12,13 +12,15 @@ from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
-from seq2seq_attn.runtime import Precision
+from seq2seq_attn.runtime import Precision, give_memory_back
 from seq2seq_attn.training.averages import MovingAverage
 from seq2seq_attn.training.guard_memory import NoMemory, learn_in_parts
 from seq2seq_attn.training.losses import batch_loss
 from seq2seq_attn.training.objectives.base import Objective
 from seq2seq_attn.training.ranks import Ranks
 from seq2seq_attn.training.ranks_gradient import GradientSum, shares
+
+TIDY_EVERY = 20  # steps; a fiftieth of a second each time
 
 LOSS = "loss"
 LIKELIHOOD = "likelihood"
@@ -75,6 +77,7 @@ class Updater:
         self.ranks = ranks or Ranks()
         self._gradient_sum = GradientSum(list(model.parameters()), self.ranks)
         self.clip_norm = float("inf") if clip_norm is None else clip_norm
+        self._updates = 0
         # float16 has so narrow a range that small gradients vanish unless the loss is scaled up
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
 
@@ -117,6 +120,9 @@ class Updater:
             finite = finite | torch.isfinite(loss) if too_large else finite
             self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
+        self._updates += 1
+        if self.device.type == "cpu" and self._updates % TIDY_EVERY == 0:
+            give_memory_back()
         sums = {name: value.masked_fill(~finite, 0.0) for name, value in sums.items()}
         return StepResult(sums.pop(LIKELIHOOD), norm, tokens, sums, ~finite, splits)
 

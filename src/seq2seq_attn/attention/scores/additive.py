@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seq2seq_attn.attention.base import Wiring
 from seq2seq_attn.attention.scores.base import Score
+from seq2seq_attn.products.linear import Linear
 
 
 class AdditiveScore(Score):
@@ -20,8 +21,8 @@ class AdditiveScore(Score):
 
     def __init__(self, *, query_size: int, value_size: int, hidden_size: int) -> None:
         super().__init__(query_size=query_size, value_size=value_size, hidden_size=hidden_size)
-        self.query_layer = nn.Linear(query_size, hidden_size, bias=False)
-        self.key_layer = nn.Linear(value_size, hidden_size, bias=self.has_bias)
+        self.query_layer = Linear(query_size, hidden_size, bias=False)
+        self.key_layer = Linear(value_size, hidden_size, bias=self.has_bias)
         self.energy_layer = nn.Linear(hidden_size, 1, bias=False)
 
     def project(self, values: Float[Tensor, "batch source_len value"]) -> Float[Tensor, "batch source_len key"]:

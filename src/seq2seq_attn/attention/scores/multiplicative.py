@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from seq2seq_attn.attention.scores.base import Score
 from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.products.linear import Linear
 
 
 class LuongDotScore(Score):
@@ -79,7 +80,7 @@ class LuongGeneralScore(Score):
 
     def __init__(self, *, query_size: int, value_size: int, hidden_size: int) -> None:
         super().__init__(query_size=query_size, value_size=value_size, hidden_size=hidden_size)
-        self.key_layer = nn.Linear(value_size, query_size, bias=False)
+        self.key_layer = Linear(value_size, query_size, bias=False)
         self.scale = query_size**-0.5
 
     def project(self, values: Float[Tensor, "batch source_len value"]) -> Float[Tensor, "batch source_len key"]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seq2seq_attn.attention.base import AttentionState, Memory
 from seq2seq_attn.attention.windows.base import Window, Windowed, last_tokens
+from seq2seq_attn.products.linear import Linear
 
 
 class LocalPredictive(Window):
@@ -34,7 +35,7 @@ class LocalPredictive(Window):
 
     def __init__(self, *, query_size: int, size: int) -> None:
         super().__init__(query_size=query_size, size=size)
-        self.hidden_layer = nn.Linear(query_size, query_size, bias=False)
+        self.hidden_layer = Linear(query_size, query_size, bias=False)
         self.position_layer = nn.Linear(query_size, 1, bias=False)
 
     def forward(

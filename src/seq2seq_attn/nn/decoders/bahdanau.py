@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seq2seq_attn.attention.base import Attention, Memory
 from seq2seq_attn.nn.decoders.base import Decoded, Decoder, DecoderState, side_by_side
 from seq2seq_attn.nn.recurrent.stack import RecurrentStack
+from seq2seq_attn.products.linear import Linear
 
 
 class BahdanauDecoder(Decoder):
@@ -33,7 +34,7 @@ class BahdanauDecoder(Decoder):
     ) -> None:
         super().__init__(attention=attention, stack=stack, attentional_size=attentional_size, copy_gate=copy_gate)
         read_size = attention.context_size + stack.hidden_size + stack.known_size
-        self.readout = nn.Linear(read_size, attentional_size, bias=False)
+        self.readout = Linear(read_size, attentional_size, bias=False)
 
     def forward(
         self, embedded: Float[Tensor, "batch target_len embedding"], memory: Memory, state: DecoderState

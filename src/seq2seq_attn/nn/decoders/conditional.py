@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seq2seq_attn.attention.base import Attention, Memory
 from seq2seq_attn.nn.decoders.base import Decoded, Decoder, DecoderState, side_by_side
 from seq2seq_attn.nn.recurrent.stack import RecurrentStack
+from seq2seq_attn.products.linear import Linear
 
 
 class ConditionalDecoder(Decoder):
@@ -36,7 +37,7 @@ class ConditionalDecoder(Decoder):
         super().__init__(attention=attention, stack=stack, attentional_size=attentional_size, copy_gate=copy_gate)
         self.second = stack.layer(attention.context_size, stack.hidden_size) if attention.context_size else None
         read_size = attention.context_size + stack.hidden_size + stack.known_size
-        self.readout = nn.Linear(read_size, attentional_size, bias=False)
+        self.readout = Linear(read_size, attentional_size, bias=False)
 
     def forward(
         self, embedded: Float[Tensor, "batch target_len embedding"], memory: Memory, state: DecoderState

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seq2seq_attn.attention.base import Attention, Memory
 from seq2seq_attn.nn.decoders.base import Decoded, Decoder, DecoderState
 from seq2seq_attn.nn.recurrent.stack import RecurrentStack
+from seq2seq_attn.products.linear import Linear
 
 
 class GNMTDecoder(Decoder):
@@ -40,7 +41,7 @@ class GNMTDecoder(Decoder):
         super().__init__(attention=attention, stack=stack, attentional_size=attentional_size, copy_gate=copy_gate)
         self.project: nn.Module = nn.Identity()
         if attentional_size != stack.hidden_size:
-            self.project = nn.Linear(stack.hidden_size, attentional_size, bias=False)
+            self.project = Linear(stack.hidden_size, attentional_size, bias=False)
 
     @property
     def feed_size(self) -> int:

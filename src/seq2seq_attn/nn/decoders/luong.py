@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from seq2seq_attn.attention.base import Attended, Attention, AttentionState, Memory
 from seq2seq_attn.nn.decoders.base import Decoded, Decoder, DecoderState, side_by_side
-from seq2seq_attn.nn.products import layer_product
 from seq2seq_attn.nn.recurrent.stack import RecurrentStack
+from seq2seq_attn.products.linear import Linear, layer_product
 
 
 class LuongDecoder(Decoder):
@@ -33,7 +33,7 @@ class LuongDecoder(Decoder):
         copy_gate: nn.Module | None = None,
     ) -> None:
         super().__init__(attention=attention, stack=stack, attentional_size=attentional_size, copy_gate=copy_gate)
-        self.combine = nn.Linear(attention.context_size + stack.hidden_size, attentional_size, bias=False)
+        self.combine = Linear(attention.context_size + stack.hidden_size, attentional_size, bias=False)
 
     @property
     def feed_size(self) -> int:

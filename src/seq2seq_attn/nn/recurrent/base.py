@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seq2seq_attn.nn.precision import product_dtype
-from seq2seq_attn.nn.products import MakeProduct, Product, cast_product
+from seq2seq_attn.products.learned import MakeProduct, Product, cast_product
+from seq2seq_attn.products.precision import product_dtype
 
 
 class LayerState(NamedTuple):

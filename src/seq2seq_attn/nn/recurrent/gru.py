@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.initialize import initialize_recurrent
-from seq2seq_attn.nn.products import MakeProduct, Product
 from seq2seq_attn.nn.recurrent.base import LayerState, ReadyInput, ReadyLayer, RecurrentLayer, Steps, UnrolledInput
+from seq2seq_attn.products.learned import MakeProduct, Product
 
 
 class GRULayer(RecurrentLayer, nn.GRU):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from seq2seq_attn.nn.initialize import initialize_recurrent
-from seq2seq_attn.nn.products import MakeProduct, Product
 from seq2seq_attn.nn.recurrent.base import LayerState, ReadyInput, ReadyLayer, RecurrentLayer, Steps
+from seq2seq_attn.nn.recurrent.lstm_cell import lstm_cell
+from seq2seq_attn.products.learned import MakeProduct, Product
 
 
 class LSTMLayer(RecurrentLayer, nn.LSTM):
@@ -80,15 +82,36 @@ class NormedLSTMLayer(LSTMLayer):
 
 class _ReadyLSTM(ReadyLayer):
     def __init__(self, layer: LSTMLayer, known_size: int, make: MakeProduct) -> None:
-        weight, bias = layer.weight_ih_l0, layer.bias_ih_l0 + layer.bias_hh_l0
-        self._from_known = make(weight[:, :known_size], bias) if known_size else None
-        joined = torch.cat([weight[:, known_size:], layer.weight_hh_l0], 1)
+        bias = layer.bias_ih_l0 + layer.bias_hh_l0
+        known, joined = _divide(layer.weight_ih_l0, layer.weight_hh_l0, known_size)
+        self._from_known = make(known, bias) if known_size else None
         self._from_rest = make(joined, None if known_size else bias)
 
     def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
         if known is None or self._from_known is None:
             return _LSTMSteps(None, self._from_rest)
         return _LSTMSteps(self._from_known(known).unbind(1), self._from_rest)
+
+
+def _divide(from_inputs: Tensor, from_hidden: Tensor, known_size: int) -> tuple[Tensor, Tensor]:
+    """Return the weights of what is known, and those of what is fed and of the hidden state side by side."""
+    known, joined = _Divide.apply(from_inputs, from_hidden, known_size)  # type: ignore[no-untyped-call]
+    return known, joined
+
+
+class _Divide(torch.autograd.Function):
+    """Slices, with gradients that are put together once and not summed up from matrices of zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, from_inputs: Tensor, from_hidden: Tensor, known_size: int) -> tuple[Tensor, Tensor]:
+        ctx.sizes = from_inputs.shape[1] - known_size, from_hidden.shape[1]
+        return from_inputs[:, :known_size].clone(), torch.cat([from_inputs[:, known_size:], from_hidden], 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, known: Tensor, joined: Tensor) -> tuple[Tensor, Tensor, None]:
+        fed, of_hidden = torch.split(joined, ctx.sizes, dim=1)
+        return torch.cat([known, fed], 1), of_hidden, None
 
 
 class _LSTMSteps(Steps):
@@ -98,11 +121,8 @@ class _LSTMSteps(Steps):
 
     def step(self, number: int, fed: Float[Tensor, "batch fed"] | None, state: LayerState) -> LayerState:
         hidden = state.hidden
-        gates = self._from_rest(hidden if fed is None else torch.cat([fed.to(hidden.dtype), hidden], 1))
-        if self._known is not None:
-            gates = gates + self._known[number]
-        cell, output_gate = _new_cell(gates, state.cell)
-        return LayerState(output_gate * cell.tanh(), cell)
+        gates = self._from_rest(hidden if fed is None else torch.cat([fed, hidden.to(fed.dtype)], 1))
+        return LayerState(*lstm_cell(gates, None if self._known is None else self._known[number], state.cell))
 
 
 class _ReadyNormedLSTM(ReadyLayer):

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.products.linear import Linear
 
 
 class KeysValues(NamedTuple):
@@ -106,7 +107,7 @@ class TransformerAttention(nn.Module):
 
 def glorot_linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
     """Make a linear layer with Glorot-uniform weights and no first bias, as in the paper's own code."""
-    layer = nn.Linear(inputs, outputs, bias=bias)
+    layer = Linear(inputs, outputs, bias=bias)
     nn.init.xavier_uniform_(layer.weight)
     if bias:
         nn.init.zeros_(layer.bias)

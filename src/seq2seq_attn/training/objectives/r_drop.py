@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.nn.losses import Projection
-from seq2seq_attn.nn.precision import product_dtype
+from seq2seq_attn.products.precision import product_dtype
 from seq2seq_attn.training.objectives.base import R_DROP, Lost, Objective
 from seq2seq_attn.training.objectives.tokens import Told, log_probs, told
 from seq2seq_attn.training.weight_losses import WeightLosses

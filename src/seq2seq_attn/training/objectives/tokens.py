@@ -16,7 +16,7 @@ from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Forced, Seq2Seq
 from seq2seq_attn.nn import losses
 from seq2seq_attn.nn.pointer import Copying, mixed_log_probs
-from seq2seq_attn.nn.precision import product_dtype
+from seq2seq_attn.products.precision import product_dtype
 
 
 class Told(NamedTuple):

@@ -1,0 +1,1 @@
+"""Vectors times learned matrices: precision, kernels, and when gradients are made."""

@@ -26,6 +26,7 @@ sys.path.insert(0, str(SCRIPT.parent))
 from benchmarking.attention import summarize, time_in_turns  # noqa: E402
 from benchmarking.batches import MEAN_LENGTH, gather  # noqa: E402
 from benchmarking.command import main  # noqa: E402
+from benchmarking.products import ProductRecorder  # noqa: E402
 from benchmarking.specs import parse_spec  # noqa: E402
 from benchmarking.translate import ProductCounter  # noqa: E402
 
@@ -251,3 +252,56 @@ def test_what_cannot_be_measured_is_refused(tmp_path, options, words, capsys):
     source.write_text("one two\n", encoding="utf-8")
     assert main(["translate", str(trained_run()), "--source", str(source), "--rounds", "1", *options]) == 2
     assert re.search(words, capsys.readouterr().err)
+
+
+def test_training_is_measured_in_every_precision(tmp_path):
+    config = tiny_config(tmp_path)
+    done = run(
+        "train", "--config", config, "--precision", "float32", "--precision", "bfloat16", "--steps", 3, "--rounds", 2,
+        "--json", "--against", f"{sys.executable} -c 'print(\"{{\\\"tokens_per_second\\\": 0.5}}\")'",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [way["precision"] for way in found["ways"]] == ["float32", "bfloat16"]
+    assert found["ways"][0]["ratio"] == 1.0
+    assert found["against"]["tokens_per_second"] == 0.5
+    assert 0 <= found["padding_share"] < 0.5
+    assert found["peak_memory_mib"] > 50
+    for way in found["ways"]:
+        assert len(way["rounds"]) == 2
+        assert way["ratio_to_against"] == pytest.approx(sum(way["rounds"]) / 2 / 0.5)
+        assert 0 < way["share_of_fastest_limit"] <= way["share_of_limit"]
+        assert way["flops_per_token"] > 0
+
+
+def test_products_of_a_step_are_as_many_as_the_layers_have():
+    torch.manual_seed(1)
+    layer, rows = torch.nn.Linear(5, 7), torch.randn(3, 5, requires_grad=True)
+    with ProductRecorder() as recorder:
+        layer(rows).sum().backward()
+        torch.bmm(torch.randn(2, 3, 5), torch.randn(2, 5, 4))
+    flops = sorted(shape.flops * times for shape, times in recorder.shapes.items())
+    assert flops == sorted([2 * 2 * 3 * 5 * 4, *[2 * 3 * 5 * 7] * 3])
+
+
+def test_a_fused_layer_counts_as_its_products():
+    torch.manual_seed(1)
+    layer, inputs = torch.nn.LSTM(5, 7), torch.randn(4, 3, 5, requires_grad=True)
+    with ProductRecorder() as recorder:
+        layer(inputs)[0].sum().backward()
+    once = 2 * 4 * 3 * (5 + 7) * 28
+    assert sum(shape.flops * times for shape, times in recorder.shapes.items()) == 3 * once
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--steps", "0"], "--steps 0: has to be 1 or more"),
+        (["--against", "false"], "the command ended with status 1"),
+        (["--against", "true"], "no line of JSON"),
+    ],
+)
+def test_what_cannot_be_measured_of_training_is_refused(tmp_path, options, words, capsys):
+    arguments = ["train", "--config", str(tiny_config(tmp_path)), "--rounds", "1", "--steps", "1", "--synthetic"]
+    assert main([*arguments, *options]) == 2
+    assert words in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -159,3 +161,81 @@ def test_a_layer_of_somebody_else_is_called_and_not_taken_apart():
     assert is_linear(Linear(1, 1))
     assert is_linear(nn.Linear(1, 1))
     assert torch.equal(layer_product(layer)(inputs), 2 * F.linear(inputs, layer.weight, layer.bias))
+
+
+def test_a_pass_that_stops_on_its_way_adds_nothing_to_the_next():
+    weight, _, start = leaves()
+    states = [start]
+    product = cast_product(weight)
+    for _ in range(5):
+        states.append(product(states[-1]).tanh())
+    torch.autograd.grad(states[5].sum(), start, retain_graph=True)  # sees all uses, and has no need of the weights
+    (found,) = torch.autograd.grad(states[2].sum(), weight)
+    (wanted,) = torch.autograd.grad((start @ weight.t()).tanh().matmul(weight.t()).tanh().sum(), weight)
+    torch.testing.assert_close(found, wanted)
+
+
+def fail(gradient: Tensor) -> None:
+    raise RuntimeError("out of memory, let us say")
+
+
+@pytest.mark.parametrize("stops", ["because of an error", "before the weights"])
+def test_a_pass_that_stops_on_its_way_keeps_nothing_alive(stops):
+    weight, bias, start = leaves()
+    state = start
+    product = cast_product(weight, bias)
+    kept = weakref.WeakSet[nn.Module]()
+    for _ in range(4):
+        state = product(state).tanh()
+        owner = nn.Identity()
+        state.grad_fn.metadata["owner"] = owner  # dies with this place in the graph
+        kept.add(owner)
+    del owner
+    if stops == "because of an error":
+        start.register_hook(fail)
+        with pytest.raises(RuntimeError, match="let us say"):
+            state.sum().backward()
+    else:
+        torch.autograd.grad(state.sum(), start)
+    del state
+    assert not kept
+
+
+def test_a_weight_that_changed_in_place_is_refused_where_its_old_numbers_are_needed():
+    layer = Linear(INPUTS, OUTPUTS)
+    found = layer(drawn(ROWS, INPUTS).requires_grad_()).sum()
+    with torch.no_grad():
+        layer.weight.add_(1)
+    with pytest.raises(RuntimeError, match=r"changed in place .* call backward\(\) before the optimizer's step"):
+        found.backward()
+    found = layer(drawn(ROWS, INPUTS)).sum()  # there they are not
+    with torch.no_grad():
+        layer.weight.add_(1)
+    found.backward()
+    torch.testing.assert_close(layer.weight.grad, drawn(ROWS, INPUTS).sum(0).expand(OUTPUTS, -1), rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_of_gradients_are_refused_and_never_zeros():
+    layer = Linear(INPUTS, OUTPUTS)
+    with pytest.raises(RuntimeError, match="gradient of a gradient"):
+        torch.autograd.functional.hessian(lambda x: layer(x).square().sum(), drawn(ROWS, INPUTS))
+
+
+def test_the_layer_takes_what_torchs_own_takes():
+    layer = Linear(INPUTS, OUTPUTS)
+    with pytest.raises(RuntimeError, match="same dtype"):
+        layer(drawn(ROWS, INPUTS, dtype=torch.float64))
+    assert layer(drawn(INPUTS)).shape == (OUTPUTS,)
+    assert layer(drawn(2, 0, INPUTS)).shape == (2, 0, OUTPUTS)
+
+
+def test_the_layer_can_be_transformed_by_torch_func():
+    layer, inputs = Linear(INPUTS, OUTPUTS), drawn(ROWS, INPUTS)
+
+    def loss(parameters: dict[str, Tensor], one: Tensor) -> Tensor:
+        return torch.func.functional_call(layer, parameters, (one.unsqueeze(0),)).square().sum()
+
+    parameters = {name: value.detach() for name, value in layer.named_parameters()}
+    each = torch.func.vmap(torch.func.grad(loss), (None, 0))(parameters, inputs)
+    layer(inputs).square().sum().backward()
+    torch.testing.assert_close(each["weight"].sum(0), layer.weight.grad, rtol=1e-4, atol=1e-4)

@@ -19,7 +19,7 @@ def dropout_mask(like: Tensor, probability: float) -> Tensor:
     dropped = round(probability * _LEVELS)
     if like.device.type != "cpu" or dropped in (0, _LEVELS):
         return F.dropout(torch.ones_like(like), probability)
-    words = torch.empty((like.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    words = torch.empty((like.numel() + 3) // 4, dtype=torch.int64, device=like.device).random_(-(2**63), None)
     bits = words.view(torch.int16)[: like.numel()].view(like.shape)
     return (bits >= dropped - _LEVELS // 2).to(like.dtype).mul_(_LEVELS / (_LEVELS - dropped))
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2seq_attn.products.first_order import first_order
 from seq2seq_attn.products.kernels import multiply, multiply_back, weight_gradient
 from seq2seq_attn.products.precision import product_dtype
 
@@ -171,7 +172,7 @@ class _OutputLoss(torch.autograd.Function):
         return smoothed, likelihood
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         of_features, of_weight, of_bias = ctx.saved_tensors
         of_weight = of_weight.to(ctx.dtype, copy=True).mul_(gradient)

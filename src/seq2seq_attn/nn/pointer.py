@@ -29,6 +29,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2seq_attn.nn.losses import Loss, Projection
+from seq2seq_attn.products.first_order import first_order
 from seq2seq_attn.products.precision import product_dtype
 
 FLOOR = 1e-30
@@ -250,6 +251,6 @@ class _PointerLoss(torch.autograd.Function):
         return smoothed, likelihood
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         return (*(part * gradient.to(part.dtype) for part in ctx.saved_tensors), None)

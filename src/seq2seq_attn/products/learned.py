@@ -14,8 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from seq2seq_attn.products.first_order import first_order
 from seq2seq_attn.products.kernels import multiply, multiply_back, weight_gradient
 from seq2seq_attn.products.precision import product_dtype
 
@@ -38,7 +38,7 @@ def cast_product(weight: Tensor, bias: Tensor | None = None) -> Product:
     Autocast would cast them again at every step of a loop.
     """
     dtype = product_dtype(weight)
-    if torch.is_grad_enabled() and weight.requires_grad and weight.numel():
+    if torch.is_grad_enabled() and weight.requires_grad and weight.numel() and not _is_transformed():
         return _learning_product(weight, bias, dtype)
     weight = weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
@@ -47,6 +47,11 @@ def cast_product(weight: Tensor, bias: Tensor | None = None) -> Product:
         return F.linear(inputs.to(dtype), weight, bias)
 
     return product
+
+
+def _is_transformed() -> bool:
+    """Say whether a compiler, which takes a loop apart itself, or ``torch.func`` asks for operations it knows."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 def _learning_product(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Product:
@@ -68,15 +73,30 @@ class _Uses:
         self.weight = weight
         self.bias = bias
         self.number = 0
-        self._seen: dict[int, tuple[Tensor, Tensor]] = {}
+        self._version = weight._version
+        self._seen: dict[int, tuple[int, Tensor, Tensor]] = {}
+
+    def check(self) -> None:
+        """Refuse to go on where torch would: the gradient of the inputs needs the matrix that they met."""
+        if self.weight._version != self._version:
+            raise RuntimeError(
+                f"a weight of shape {tuple(self.weight.shape)} that is needed for a gradient has been changed in place "
+                "since its product was made; call backward() before the optimizer's step, or make the product anew"
+            )
 
     def note(self, number: int, inputs: Tensor, gradient: Tensor) -> None:
-        """Keep what use ``number`` got and what came back; a second pass over it replaces the first."""
-        self._seen[number] = (inputs, gradient)
+        """Keep what use ``number`` got and what came back; a second pass over it replaces the first.
+
+        What is kept leads to no graph: of a pass that stops on its way, or has no need of the weights, it stays here,
+        and the graph leads here. Nobody would ever find out that nobody needs the two any more.
+        """
+        self._seen[number] = (torch._C._current_graph_task_id(), inputs.detach(), gradient.detach())
 
     def gradients(self, *, of_bias: bool) -> tuple[Tensor | None, Tensor | None]:
-        """Return those of weight and bias, over all uses, and forget them."""
-        seen, self._seen = list(self._seen.values()), {}
+        """Return those of weight and bias, over all uses that this pass has seen, and forget them."""
+        this = torch._C._current_graph_task_id()
+        seen = [(inputs, gradient) for of, inputs, gradient in self._seen.values() if of == this]
+        self._seen = {number: one for number, one in self._seen.items() if one[0] != this}
         if not seen:
             return None, None
         inputs, gradient = (parts[0] if len(parts) == 1 else torch.cat(parts) for parts in zip(*seen, strict=True))
@@ -95,7 +115,7 @@ class _Learn(torch.autograd.Function):
         return weight.new_empty(())
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, _: Tensor | None) -> tuple[Tensor | None, Tensor | None, None]:
         of_weight, of_bias = ctx.uses.gradients(of_bias=ctx.needs_input_grad[1])
         weight_dtype, bias_dtype = ctx.dtypes
@@ -118,10 +138,13 @@ class _Multiply(torch.autograd.Function):
         return multiply(inputs, uses.weight, uses.bias)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None]:
         (inputs,) = ctx.saved_tensors
         gradient = gradient.contiguous()
         if ctx.needs_input_grad[1]:
             ctx.uses.note(ctx.number, inputs, gradient)
-        return multiply_back(gradient, ctx.uses.weight) if ctx.needs_input_grad[0] else None, None, None
+        if not ctx.needs_input_grad[0]:
+            return None, None, None
+        ctx.uses.check()
+        return multiply_back(gradient, ctx.uses.weight), None, None

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from seq2seq_attn.nn.initialize import initialize_recurrent
 from seq2seq_attn.nn.recurrent.base import LayerState, ReadyInput, ReadyLayer, RecurrentLayer, Steps
 from seq2seq_attn.nn.recurrent.lstm_cell import lstm_cell
+from seq2seq_attn.products.first_order import first_order
 from seq2seq_attn.products.learned import MakeProduct, Product
 
 
@@ -108,7 +108,7 @@ class _Divide(torch.autograd.Function):
         return from_inputs[:, :known_size].clone(), torch.cat([from_inputs[:, known_size:], from_hidden], 1)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, known: Tensor, joined: Tensor) -> tuple[Tensor, Tensor, None]:
         fed, of_hidden = torch.split(joined, ctx.sizes, dim=1)
         return torch.cat([known, fed], 1), of_hidden, None

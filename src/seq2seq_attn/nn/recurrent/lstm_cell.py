@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from seq2seq_attn.products.first_order import first_order
 
 
 def lstm_cell(
@@ -45,7 +46,7 @@ class _LSTMCell(torch.autograd.Function):
         return leave * squashed, new_cell
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(
         ctx: Any, of_hidden: Tensor | None, of_cell: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:

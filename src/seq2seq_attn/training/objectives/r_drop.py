@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.nn.losses import Projection
+from seq2seq_attn.products.first_order import first_order
 from seq2seq_attn.products.precision import product_dtype
 from seq2seq_attn.training.objectives.base import R_DROP, Lost, Objective
 from seq2seq_attn.training.objectives.tokens import Told, log_probs, told
@@ -159,7 +160,7 @@ class _AgreementLoss(torch.autograd.Function):
         return total, likelihood, divergence
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         return (*(part * gradient.to(part.dtype) for part in ctx.saved_tensors), None, None, None)
 

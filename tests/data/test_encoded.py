@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,14 @@ def test_a_writer_that_failed_leaves_no_offsets(tmp_path: Path) -> None:
         writer.write([[1], [2**16]])  # never a number that has wrapped around
     with pytest.raises(DataError, match="cannot be read"):
         Ragged.open(tmp_path / "rows.uint16")
+
+
+def test_a_file_is_on_the_disk_whole_before_anybody_takes_note_of_it(tmp_path, monkeypatch) -> None:
+    synced: dict[int, int] = {}
+    monkeypatch.setattr("os.fsync", lambda number: synced.update({os.fstat(number).st_ino: os.fstat(number).st_size}))
+    path = tmp_path / "source.uint16"
+    with RaggedWriter(path) as writer:
+        writer.write([[1, 2], [3]])
+    written = {file.stat().st_ino: file.stat().st_size for file in tmp_path.iterdir()}
+    assert synced == written
+    assert len(written) == 2

@@ -12,7 +12,7 @@ from seq2seq_attn.data.encoded import EncodedCorpus, Part, ids_path
 from seq2seq_attn.data.loader import BatchLoader
 from seq2seq_attn.data.mixture import Epoch
 from seq2seq_attn.data.ragged import Ragged, RaggedWriter
-from seq2seq_attn.errors import DataError
+from seq2seq_attn.errors import ConfigError, DataError
 
 LIMITS = [{"batch_tokens": 97}, {"batch_sentences": 7}]
 
@@ -187,6 +187,15 @@ def test_parts_that_are_not_the_corpus() -> None:
     rows = Ragged.of([[5]] * 7, np.uint16)
     with pytest.raises(DataError, match=r"7 pairs, but its parts have 3 \+ 5; prepare it again"):
         EncodedCorpus(rows, rows, parts=[Part(3), Part(5)])
+
+
+def test_weights_that_leave_nothing_of_an_epoch_are_refused() -> None:
+    loader = BatchLoader(corpus_of([Part(50, 0.01)]), batch_sentences=7, seed=3)
+    told = r"epoch 1 would see none of the 50 sentence pairs.* raise data\.train\.weight"
+    with pytest.raises(ConfigError, match=told):
+        loader.batches_per_epoch(0)
+    with pytest.raises(ConfigError, match=told):
+        next(loader.epoch(0))
 
 
 def test_ten_million_pairs_are_planned_in_a_moment() -> None:

@@ -131,3 +131,10 @@ def test_one_process_is_enough(config: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="without torchrun"):
         find_learning_rate(config, output=tmp_path / "run")
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1])
+def test_a_sweep_of_no_two_rates_is_refused(config: Path, tmp_path: Path, steps: int) -> None:
+    with pytest.raises(ConfigError, match=f"at least 2 steps, not {steps}"):
+        find_learning_rate(config, output=tmp_path / "run", steps=steps)
+    assert not (tmp_path / "run").exists()

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.data.encoded import EncodedCorpus
 from seq2seq_attn.data.mixture import Epoch, Rows
+from seq2seq_attn.errors import ConfigError
 
 
 class BatchLoader:
@@ -78,6 +79,11 @@ class BatchLoader:
                     batch_sentences=self._batch_sentences,
                     seed=self._seed,
                 )
+                if len(plan.corpus) and not len(plan):
+                    raise ConfigError(
+                        f"data.train: epoch {epoch + 1} would see none of the {len(plan.corpus):,} sentence pairs, "
+                        "because the weights are too small; raise data.train.weight"
+                    )
                 self._newest = (epoch, plan)
             return self._newest[1]
 

@@ -139,6 +139,7 @@ class RaggedWriter:
             if kind is None:
                 self._offsets.seek(0)
                 self._offsets.write(_header(self.rows + 1))
+                self.sync()
 
     def write(self, rows: Iterable[Sequence[int]]) -> None:
         """Append rows of numbers (bytes are numbers, too)."""

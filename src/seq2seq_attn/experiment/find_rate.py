@@ -80,6 +80,8 @@ def find_learning_rate(
     if not isinstance(config, Config):
         config = load_config(config, overrides)
     check_drawing("finding a learning rate")
+    if steps < 2:
+        raise ConfigError(f"a sweep of the learning rate has at least 2 steps, not {steps}")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("a learning rate is found by one process; start this one without torchrun")
     folder = run_folder_of(config, output)

@@ -54,6 +54,12 @@ def test_what_tasks_print_does_no_harm(capfd: pytest.CaptureFixture[str]) -> Non
     assert capfd.readouterr().out == ""
 
 
+def test_files_of_the_folder_it_is_started_in_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "queue.py").write_text("raise RuntimeError('not that queue')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert list(map_in_order(len, ITEMS, 2)) == [len(item) for item in ITEMS]
+
+
 def test_few_items_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "Popen", None)
     assert list(map_in_order(len, ITEMS[:3], 2)) == [len(item) for item in ITEMS[:3]]

@@ -62,19 +62,20 @@ def map_in_order(task: Callable[[Item], Result], items: Iterable[Item], workers:
             yield pending.popleft().result()
 
 
+_FIND = "import sys; sys.path = [*filter(None, sys.path), sys.argv[1]]"
+"""Finds this package behind all that Python has of its own, and nothing in the folder that it was started in."""
+
+
 class _Processes:
     """Processes that have the task, each with a thread of this process that talks to it."""
 
     def __init__(self, task: Callable[[Any], Any], count: int) -> None:
-        environment = dict(os.environ)
         package = str(Path(__file__).resolve().parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
         self._all = [
             subprocess.Popen(
-                [sys.executable, "-c", f"from {__name__} import work; work()"],
+                [sys.executable, "-c", f"{_FIND}; from {__name__} import work; work()", package],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=environment,
             )
             for _ in range(count)
         ]

@@ -80,7 +80,8 @@ class Projection:
         self._block = block // unit * unit  # rows of a piece
         self._chunk = chunk // unit * unit  # rows of a product of gradients
         self._rows = -(-self._tokens // unit) * unit
-        self._features = F.pad(features, (0, 0, 0, self._rows - self._tokens))
+        extra = self._rows - self._tokens
+        self._features = F.pad(features, (0, 0, 0, extra)) if extra else features
         if needs_gradient:
             self._features_grad = torch.empty_like(self._features)
             self._weight_grad: Tensor | None = None

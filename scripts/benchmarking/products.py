@@ -54,16 +54,16 @@ class ProductRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name in _OPERANDS:
             first, second = (args[position] for position in _OPERANDS[name])
             self.shapes[_shape(first, second, transposed=name.startswith("mkldnn"))] += 1
-        elif name in _FUSED:
-            raise NotImplementedError(f"{name} hides its products; count them another way")
         elif name.startswith("aten::mkldnn_rnn_layer"):
-            self._note_layer(args[:3], backward=name.endswith("backward"))
+            self._note_layer(args[0], args[2], args[0].shape[1], backward=name.endswith("backward"))
+        elif name.startswith("aten::_cudnn_rnn") and "weight" not in name:
+            self._note_layer(args[0], args[1][1], args[4].shape[-2], backward=name.endswith("backward"))
         return func(*args, **(kwargs or {}))
 
-    def _note_layer(self, operands: Sequence[Tensor], *, backward: bool) -> None:
+    def _note_layer(self, inputs: Tensor, from_hidden: Tensor, batch: int, *, backward: bool) -> None:
         """Note what a fused recurrent layer multiplies: the inputs at once, the hidden states step by step."""
-        inputs, _, from_hidden = operands
-        length, batch, features = inputs.shape
+        features = inputs.shape[-1]
+        length = inputs.numel() // (features * batch)
         gates, hidden = from_hidden.shape
         known = Shape(1, length * batch, features, gates, inputs.dtype)
         step = Shape(1, batch, hidden, gates, inputs.dtype)
@@ -85,7 +85,6 @@ _OPERANDS = {
     "mkldnn::_linear_pointwise": (0, 1),
 }
 """Which arguments are multiplied."""
-_FUSED = ("aten::_cudnn_rnn", "aten::_cudnn_rnn_backward")
 
 
 def _shape(first: Tensor, second: Tensor, *, transposed: bool) -> Shape:

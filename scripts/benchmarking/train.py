@@ -6,10 +6,7 @@ speed from one second to the next, so that only what ran side by side can be com
 
 from __future__ import annotations
 
-import json
 import resource
-import shlex
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +27,7 @@ from seq2seq_attn.experiment.updating import build_updater
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision, choose_device, choose_precision
 
+from .against import run_other
 from .batches import Stock, endless, open_stock
 from .machine import describe_machine
 from .products import ProductRecorder, Seconds, seconds_alone
@@ -202,15 +200,7 @@ def _peak_memory(device: torch.device) -> float:
 
 def _other(command: str) -> float:
     """Run another program and return the speed that it prints."""
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise ConfigError(f"--against: the command ended with status {done.returncode}: {last}")
-    for line in reversed(done.stdout.splitlines()):
-        try:
-            said = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(said, dict) and isinstance(said.get("tokens_per_second"), int | float):
-            return float(said["tokens_per_second"])
-    raise ConfigError('--against: the command printed no line of JSON with "tokens_per_second"')
+    speed = run_other(command, "tokens_per_second").speed
+    if speed is None:
+        raise ConfigError('--against: the command printed no line of JSON with "tokens_per_second"')
+    return speed

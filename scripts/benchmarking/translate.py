@@ -7,10 +7,7 @@ every product of the search is counted, and each matrix is timed by itself, in t
 
 from __future__ import annotations
 
-import json
 import resource
-import shlex
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -34,6 +31,7 @@ from seq2seq_attn.inference import PreparedModel
 from seq2seq_attn.products.learned import MakeProduct, Product
 from seq2seq_attn.runtime import Precision
 
+from .against import run_other
 from .machine import describe_machine
 
 MODEL = "model"
@@ -268,17 +266,5 @@ def _timed(call: Callable[[], object]) -> float:
 
 def _other(command: str, sentences: int) -> float:
     """Run another program; believe the speed that it prints, or take its time from start to end."""
-    begin = time.perf_counter()
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - begin
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise ConfigError(f"--against: the command ended with status {done.returncode}: {last}")
-    for line in reversed(done.stdout.splitlines()):
-        try:
-            said = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(said, dict) and isinstance(said.get("sentences_per_second"), int | float):
-            return float(said["sentences_per_second"])
-    return sentences / seconds
+    other = run_other(command, "sentences_per_second")
+    return sentences / other.seconds if other.speed is None else other.speed

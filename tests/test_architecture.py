@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -223,3 +224,8 @@ def test_configuration_loads_no_torch() -> None:
 @pytest.mark.slow
 def test_using_a_model_loads_neither_training_nor_its_libraries() -> None:
     assert not loaded_by("import seq2seq_attn; seq2seq_attn.Translator") & {"torchtext", "sacrebleu", "matplotlib"}
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []

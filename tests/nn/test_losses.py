@@ -126,3 +126,32 @@ def test_bfloat16_sums_in_single_precision():
     ):
         assert low.dtype == torch.float32
         torch.testing.assert_close(low, high, rtol=0, atol=0.03 * high.abs().max().item())
+
+
+@pytest.fixture
+def dirty_memory():
+    """New memory holds NaN, as it may by accident."""
+    torch.use_deterministic_algorithms(True)
+    assert bool(torch.empty(3).isnan().all())
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("dirty_memory")
+@pytest.mark.parametrize("chunk", [64 * VOCABULARY, 130 * VOCABULARY, 10**6])
+@pytest.mark.parametrize("tokens", [63, 64, 65, 130, 192])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_that_fill_a_product_up_count_for_nothing(tokens, chunk, dtype, monkeypatch):
+    monkeypatch.setattr(losses, "CHUNK", chunk)
+    exact = [normal(tokens, FEATURES), normal(VOCABULARY, FEATURES, seed=2), normal(VOCABULARY, seed=3)]
+    inputs = [part.to(dtype).requires_grad_() for part in exact]
+    targets = torch.randint(VOCABULARY, (tokens,), generator=torch.Generator().manual_seed(4))
+    found = output_loss(*inputs, targets, smoothing=0.1)
+    same = [part.detach().double().requires_grad_() for part in inputs]
+    wanted = F.cross_entropy(F.linear(*same), targets, label_smoothing=0.1, reduction="sum")
+    near = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(found.smoothed.double(), wanted, rtol=near, atol=near)
+    for ours, theirs in zip(
+        torch.autograd.grad(found.smoothed, inputs), torch.autograd.grad(wanted, same), strict=True
+    ):
+        torch.testing.assert_close(ours.double(), theirs, rtol=near, atol=near * float(theirs.abs().max()))

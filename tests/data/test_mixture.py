@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -101,6 +102,21 @@ class TestPools:
         assert order(Epoch(corpus_of([Part(1009)]), 4, batch_tokens=97, seed=3)) == first
         assert order(Epoch(corpus, 5, batch_tokens=97, seed=3)) != first
         assert order(Epoch(corpus, 4, batch_tokens=97, seed=4)) != first
+
+    def test_each_epoch_and_each_seed_brings_others_together(self) -> None:
+        corpus = corpus_of([Part(1009)])
+
+        def neighbors(number: int, seed: int) -> set[frozenset[int]]:
+            epoch = Epoch(corpus, number, batch_sentences=7, seed=seed)
+            pools = [
+                sorted({row // 13 for batch in epoch.batches(pool) for row in batch.tolist()}) for pool in range(10)
+            ]
+            return {frozenset(pair) for pool in pools for pair in combinations(pool, 2)}
+
+        first = neighbors(0, 3)
+        for other in (neighbors(1, 3), neighbors(0, 4)):
+            # of the pairs of blocks that share a pool, chance lets a tenth share one again
+            assert len(first & other) < 0.3 * len(first)
 
     @pytest.mark.parametrize("start", [0, 1, 13, 14, 15, 100, 5000])
     def test_an_epoch_goes_on_from_any_batch(self, start: int) -> None:

@@ -28,11 +28,13 @@ LAYERS = (
     ("models",),
     ("inference",),
     ("training", "decoding"),
-    ("checkpoint",),
+    ("checkpoint", "exported"),
     ("evaluation",),
     ("translation",),
     ("visualization",),
+    ("export",),
     ("experiment",),
+    ("serving",),
     ("cli",),
     ("__main__",),
 )
@@ -48,6 +50,7 @@ NEVER = {
     "inference": {"config", "data", "files"},
     "decoding": {"config", "data", "attention", "nn", "models", "inference"},
     "training": {"config", "attention"},
+    "exported": {"models", "nn", "attention", "products", "inference", "training", "runtime"},
     "evaluation": {"config", "data", "models", "training", "decoding", "checkpoint", "translation"},
     "visualization": {"config", "data", "models", "training", "decoding", "checkpoint", "translation"},
     "cli": {"data", "nn", "models", "training", "decoding"},
@@ -55,7 +58,11 @@ NEVER = {
 
 EVERYWHERE = {"numpy", "torch", "jaxtyping", "tqdm"}
 LIBRARIES = {
+    "fastapi": "serving/",
     "matplotlib": "visualization/",
+    "onnx": "export/",
+    "onnxruntime": ("exported/", "export/"),
+    "onnxscript": "export/",
     "pyarrow": "data/corpus.py",
     "pydantic": "config/",
     "pydantic_core": "config/",
@@ -64,7 +71,9 @@ LIBRARIES = {
     "sentencepiece": "data/tokenizers/sentencepiece.py",
     "tensorboard": "training/logging.py",
     "torchtext": "data/torchtext_interop.py",
+    "starlette": "serving/",
     "typer": "cli/",
+    "uvicorn": "serving/",
     "yaml": "config/",
 }
 
@@ -180,6 +189,10 @@ HEAVY = {
     "pyarrow",
     "tensorboard",
     "safetensors",
+    "fastapi",
+    "uvicorn",
+    "onnx",
+    "onnxruntime",
 }
 
 

@@ -1,0 +1,1 @@
+"""A web page and a JSON interface in front of a translator."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seq2seq_attn.config.schema import ModelConfig
-from seq2seq_attn.experiment.info import describe_attention
+from seq2seq_attn.config.describe import describe_attention
 
 
 @pytest.mark.parametrize(

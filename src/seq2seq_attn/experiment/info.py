@@ -9,7 +9,7 @@ from typing import Any
 from seq2seq_attn.checkpoint.contents import count_parameters, read_info
 from seq2seq_attn.checkpoint.load import CHECKPOINTS, TOKENIZER, find_checkpoint, read_run_config
 from seq2seq_attn.checkpoint.store import BEST, LAST
-from seq2seq_attn.config.schema import AttentionConfig, ModelConfig
+from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.experiment.run_folder import EVALUATION
 
@@ -35,16 +35,6 @@ def describe_run(path: Path) -> dict[str, Any]:
         "checkpoints": _checkpoints(run),
         "scores": _scores(run),
     }
-
-
-def describe_attention(model: ModelConfig) -> str:
-    """Write the mechanism in one line: ``luong-general, normalize sparsemax, heads 4``."""
-    if model.architecture == "transformer":
-        return f"multi-head, heads {model.transformer.heads}"
-    if not isinstance(model.attention, AttentionConfig):
-        return model.attention
-    parts = model.attention.model_dump(exclude_none=True, exclude={"score"})
-    return ", ".join([model.attention.score, *(f"{key} {value}" for key, value in parts.items())])
 
 
 def format_run(found: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from seq2seq_attn.checkpoint.contents import count_parameters, read_info
 from seq2seq_attn.checkpoint.load import find_checkpoint, read_run_config
+from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.errors import UserError
 from seq2seq_attn.evaluation.by_length import LengthBucket
 from seq2seq_attn.evaluation.calibration import Calibration
@@ -18,7 +19,6 @@ from seq2seq_attn.evaluation.diagnostics import MeanDiagnostics, diagnose, mean_
 from seq2seq_attn.evaluation.metrics import score_sentences
 from seq2seq_attn.experiment.calibrate import calibrate
 from seq2seq_attn.experiment.evaluate import Evaluation
-from seq2seq_attn.experiment.info import describe_attention
 from seq2seq_attn.files import check_folder, write_atomic
 from seq2seq_attn.translation import Translator
 from seq2seq_attn.translation.members import split_runs

@@ -1,0 +1,111 @@
+"""An exported folder: graphs, tokenizers, configuration and manifest, written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+
+from seq2seq_attn.checkpoint import Checkpoint, load_checkpoint
+from seq2seq_attn.checkpoint.contents import read_info
+from seq2seq_attn.checkpoint.load import TOKENIZER as RUN_TOKENIZER
+from seq2seq_attn.checkpoint.store import BEST
+from seq2seq_attn.config import dump_config
+from seq2seq_attn.config.describe import describe_attention
+from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK
+from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.export.check import check_graphs
+from seq2seq_attn.export.convert import Graphs, convert_model
+from seq2seq_attn.export.converting.builder import OPSET
+from seq2seq_attn.export.converting.int8 import Int8
+from seq2seq_attn.export.converting.weights import Float32
+from seq2seq_attn.exported.manifest import CONFIG, MANIFEST, TOKENIZER, Manifest, describe_files
+from seq2seq_attn.files import check_folder, folder_atomic
+from seq2seq_attn.models.rnn import RNNSeq2Seq
+from seq2seq_attn.translation.sources import MAX_SOURCE_TOKENS
+
+ENCODER, STEP = "encoder.onnx", "step.onnx"
+
+
+def export_onnx(
+    run: Path,
+    output: Path,
+    *,
+    int8: bool = False,
+    checkpoint: str = BEST,
+    report: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Write a trained model as a folder that onnxruntime translates with; return the folder.
+
+    Args:
+        run: a run folder, or a checkpoint folder inside one.
+        output: the folder to make; an earlier export there is replaced.
+        int8: store matrices as whole numbers of 8 bits.
+        checkpoint: ``best``, ``last`` or ``step-...``; only for a run folder.
+        report: is told what is being done.
+
+    Raises:
+        CannotExport: naming what no graph can be made of.
+        CheckpointError: if there is no such run or checkpoint, or it is damaged.
+        ConfigError: if there is something else at ``output``.
+    """
+    check_export_output(output)
+    loaded = load_checkpoint(run, checkpoint=checkpoint)
+    report(f"exporting {loaded.folder}")
+    graphs = convert_model(loaded.model, Int8() if int8 else Float32())
+    with folder_atomic(output.absolute()) as aside:
+        report("writing the graphs")
+        onnx.save(graphs.encoder, aside / ENCODER)
+        onnx.save(graphs.step, aside / STEP)
+        (aside / CONFIG).write_text(dump_config(loaded.config), encoding="utf-8")
+        shutil.copytree(loaded.run / RUN_TOKENIZER, aside / TOKENIZER)
+        manifest = describe_export(loaded, graphs, aside, precision="int8" if int8 else "float32")
+        report("comparing them with the model")
+        check_graphs(loaded.model, aside, manifest)
+        (aside / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return output
+
+
+def check_export_output(output: Path) -> None:
+    """Refuse a place that holds anything but an earlier export, before any work is done for it.
+
+    Raises:
+        ConfigError: naming what is there.
+        UserError: if no folder can be written there.
+    """
+    check_folder(output, "an export", option="--output")
+    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).is_file():
+        there = sorted(path.name for path in output.iterdir())[0]
+        raise ConfigError(f"{output}: holds other files ({there}) and no export; choose another folder with --output")
+
+
+def describe_export(loaded: Checkpoint, graphs: Graphs, folder: Path, *, precision: str) -> Manifest:
+    """Make the manifest of a folder whose other files are written."""
+    config, model = loaded.config, loaded.model
+    info = read_info(loaded.folder)
+    recurrent = isinstance(model, RNNSeq2Seq)
+    return Manifest(
+        name=config.name,
+        source_language=config.data.source_language,
+        target_language=config.data.target_language,
+        architecture=config.model.architecture,
+        attention=describe_attention(config.model),
+        checkpoint={"name": loaded.folder.name, "step": info.step, "epoch": info.epoch},
+        precision=precision,
+        attends=model.attends,
+        sums_to_one=model.decoder.attention.sums_to_one if recurrent else True,  # type: ignore[union-attr]
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        encoder=ENCODER,
+        step=STEP,
+        memory=graphs.memory,
+        state=graphs.state,
+        shared_memory=graphs.shared_memory,
+        vocabulary={"source": len(loaded.tokenizer.source), "target": len(loaded.tokenizer.target)},
+        special={"pad": PAD, "unk": UNK, "bos": BOS, "eos": EOS},
+        max_source_tokens=MAX_SOURCE_TOKENS,
+        decoding=config.decoding.model_dump(mode="json"),
+        opset=OPSET,
+        files=describe_files(folder),
+    )

@@ -1,0 +1,3 @@
+export * from "./errors.js";
+export * from "./tokenizers/index.js";
+export * from "./decoding/index.js";

@@ -1,11 +1,13 @@
 /** Two lines of words, and what the lower one sees of the upper one as curves between them. */
 
 import { html, setProperty, svg } from "./dom.js";
-import { joinLetters, percent } from "./text.js";
+import { joinLetters } from "./text.js";
 import type { Grid, Unit } from "./units.js";
 
 const DRAWN = 0.015; // thinner curves could not be seen
 const TOLD = 0.05; // weights from here on are written over their word
+const THIN = 0.12; // of a long sentence, thinner curves are drawn only for the word in question
+const MANY = 160; // curves, from which on they would hide one another
 
 export interface Line {
   name: string;
@@ -58,13 +60,14 @@ export class Arcs {
     grid.weights.forEach((weights, row) =>
       weights.forEach((weight, column) => {
         if (weight < DRAWN) return;
-        const path = svg("path", "", {
+        const path = svg("path", weight < THIN ? "av-thin" : "", {
           "stroke-width": (0.8 + 8 * weight).toFixed(2),
           "stroke-opacity": (0.15 + 0.75 * weight).toFixed(2),
         });
         this.curves.push({ row, column, path });
       }),
     );
+    this.drawing.classList.toggle("av-many", this.curves.length > MANY);
     this.drawing.replaceChildren(...this.curves.map((curve) => curve.path));
     this.layout();
     this.mark(this.marks);
@@ -204,7 +207,7 @@ function share(unit: HTMLElement, weight: number | null, chosen: boolean): void 
   unit.classList.toggle("av-chosen", chosen);
   unit.setAttribute("aria-selected", String(chosen));
   setProperty(unit, "--av-weight", weight === null ? 0 : Number(Math.min(weight, 1).toFixed(4)));
-  if (weight !== null && weight >= TOLD) unit.dataset["share"] = percent(weight);
+  if (weight !== null && weight >= TOLD) unit.dataset["share"] = `${Math.round(100 * weight)}%`;
   else delete unit.dataset["share"];
 }
 

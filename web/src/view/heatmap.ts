@@ -4,8 +4,9 @@ import { html, svg, textWidth } from "./dom.js";
 import type { Actions, Line, Marks } from "./arcs.js";
 import type { Grid, Unit } from "./units.js";
 
-const SMALLEST = 20; // pixels a side, for labels that can be read
+const SMALLEST = 17; // pixels a side, for labels that can be read
 const LARGEST = 46;
+const EASY = 28; // what is as large is not made smaller to be seen at a glance
 const ROOM_FOR_NUMBERS = 36;
 const LETTERS = 22; // longer labels are cut
 const SEEN = 0.0005; // smaller weights could not be seen
@@ -15,6 +16,7 @@ const BRIGHT = 0.57;
 
 export class Heatmap {
   readonly element: HTMLElement;
+  private readonly scroller: HTMLElement;
   private readonly cells = svg("svg", "av-cells");
   private readonly top = svg("svg", "av-top");
   private readonly left = svg("svg", "av-left");
@@ -28,12 +30,13 @@ export class Heatmap {
   private width = 0;
 
   constructor(private readonly actions: Actions) {
-    this.element = html(
+    this.scroller = html(
       "div",
       "av-heat",
       { tabindex: 0, role: "application", "aria-roledescription": "heat map" },
       html("div", "av-sheet", {}, this.corner, this.top, this.left, this.cells),
     );
+    this.element = html("div", "av-map", {}, this.scroller);
     for (const [part, row, column] of [
       [this.cells, true, true],
       [this.top, false, true],
@@ -43,9 +46,9 @@ export class Heatmap {
     }
     this.left.addEventListener("click", (event) => this.choose(event));
     this.cells.addEventListener("click", (event) => this.choose(event));
-    this.element.addEventListener("pointerleave", () => actions.leave());
-    this.element.addEventListener("focusout", () => actions.leave());
-    this.element.addEventListener("keydown", (event) => this.press(event));
+    this.scroller.addEventListener("pointerleave", () => actions.leave());
+    this.scroller.addEventListener("focusout", () => actions.leave());
+    this.scroller.addEventListener("keydown", (event) => this.press(event));
     new ResizeObserver(() => {
       if (this.element.clientWidth && this.element.clientWidth !== this.width) this.draw();
     }).observe(this.element);
@@ -54,7 +57,7 @@ export class Heatmap {
   show(grid: Grid, above: Line, below: Line): void {
     this.grid = grid;
     this.lines = [above, below];
-    this.element.setAttribute(
+    this.scroller.setAttribute(
       "aria-label",
       `attention weights, ${grid.rows.length} of ${below.name} by ${grid.columns.length} of ${above.name}; arrow keys move`,
     );
@@ -89,7 +92,8 @@ export class Heatmap {
     const side = Math.ceil(Math.max(24, ...grid.rows.map((unit) => textWidth(name(unit))))) + 12;
     const longest = Math.ceil(Math.max(12, ...grid.columns.map((unit) => textWidth(name(unit)))));
     const room = Math.floor((width - side - 8) / Math.max(grid.columns.length, 1));
-    this.cell = Math.max(SMALLEST, Math.min(LARGEST, room));
+    const fits = Math.floor((0.78 * innerHeight - longest) / Math.max(grid.rows.length, 1));
+    this.cell = Math.max(SMALLEST, Math.min(LARGEST, room, Math.max(EASY, fits)));
     const flat = longest + 6 <= this.cell;
     const turned = flat ? 0 : this.cell < 28 ? 90 : 45;
     const above = flat ? 24 : Math.ceil(longest * Math.sin((turned * Math.PI) / 180)) + 18;
@@ -205,13 +209,13 @@ export class Heatmap {
 
   /** Scroll the box, not the page, until a cell can be seen. */
   private reveal(row: number, column: number): void {
-    const { element, cell } = this;
+    const { scroller, cell } = this;
     const aside = this.left.getBoundingClientRect().width;
     const above = this.top.getBoundingClientRect().height;
     const x = this.x(column);
     const y = row * cell;
-    element.scrollLeft = limitTo(element.scrollLeft, x + cell - (element.clientWidth - aside), x);
-    element.scrollTop = limitTo(element.scrollTop, y + cell - (element.clientHeight - above), y);
+    scroller.scrollLeft = limitTo(scroller.scrollLeft, x + cell - (scroller.clientWidth - aside), x);
+    scroller.scrollTop = limitTo(scroller.scrollTop, y + cell - (scroller.clientHeight - above), y);
   }
 }
 

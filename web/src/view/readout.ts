@@ -33,7 +33,7 @@ export class Readout {
     if (row !== null && grid.rows[row]) this.showRow(panel, grid, row, column);
     else if (column !== null && grid.columns[column]) this.showColumn(grid, column);
     else {
-      this.body.replaceChildren(html("p", "av-hint", {}, hint(grid)));
+      this.body.replaceChildren(html("p", "av-hint", {}, hint(grid)), html("div", "av-lists", {}, leastSure(panel)));
       setText(this.spoken, "");
     }
   }
@@ -86,6 +86,17 @@ function hint(grid: Grid): string {
   return "Point at a word to see where it looked, or who looked at it. The arrow keys step through the words.";
 }
 
+/** List the tokens that the model gave the least chance: where a reader may want to look first. */
+function leastSure(panel: Panel): HTMLElement | null {
+  const chances = panel.log_probs.map((logProb) => (logProb === null ? 0 : Math.exp(logProb)));
+  const order = chances.map((_, index) => index).sort((one, other) => chances[one]! - chances[other]!);
+  const bars = order.slice(0, MOST).map((index): Bar => {
+    const { surface, token, special } = panel.tokens[index]!;
+    return { text: label(surface, token, special), share: chances[index]!, shown: percent(chances[index]!), special };
+  });
+  return bars.length ? list("Least sure of", bars) : null;
+}
+
 function title(panel: Panel, unit: Unit, token: number): string {
   const what = panel.forced ? "The model would write" : "Considered";
   if (unit.tokens.length === 1) return what;
@@ -102,6 +113,7 @@ function considered(panel: Panel, token: number, found: readonly Alternative[]):
     chosen: one.token.token === chosen.token,
     special: one.token.special,
   }));
+  bars.forEach((one, index) => (one.chosen &&= bars.findIndex((other) => other.chosen) === index));
   if (!bars.some((one) => one.chosen)) {
     const logProb = panel.log_probs[token] ?? null;
     const share = logProb === null ? 0 : Math.exp(logProb);

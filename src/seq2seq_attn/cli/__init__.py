@@ -17,7 +17,17 @@ from typing import Annotated, ParamSpec
 import typer
 
 from seq2seq_attn import __version__
-from seq2seq_attn.cli import aligning, averaging, doctoring, evaluating, listing, showing, training, translating
+from seq2seq_attn.cli import (
+    aligning,
+    averaging,
+    doctoring,
+    evaluating,
+    listing,
+    serving,
+    showing,
+    training,
+    translating,
+)
 from seq2seq_attn.cli.panels import GroupedCommand
 from seq2seq_attn.errors import Seq2SeqError
 
@@ -63,6 +73,7 @@ _verb(averaging.average)
 _verb(showing.attend)
 _verb(showing.info)
 _verb(doctoring.doctor)
+_verb(serving.serve)
 _verb(listing.attentions)
 
 

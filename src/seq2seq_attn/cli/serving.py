@@ -75,10 +75,9 @@ def serve(
     ] = 5.0,
 ) -> None:
     """Serve a web page and a JSON interface; for this machine alone, unless --host says otherwise."""
-    from seq2seq_attn.runtime import optional_import
+    from seq2seq_attn.serving.extras import check_extras
 
-    for library in ("fastapi", "uvicorn"):
-        optional_import(library, feature="serve", extra="serve")
+    check_extras()
     from seq2seq_attn.serving.limits import Limits
     from seq2seq_attn.serving.run import Serving
     from seq2seq_attn.serving.run import serve as run_server

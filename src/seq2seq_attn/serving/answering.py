@@ -13,7 +13,7 @@ from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.serving.events import MEDIA_TYPE, Event, Progress
 from seq2seq_attn.serving.messages import ErrorAnswer, ScoreRequest, TranslateAnswer, TranslateRequest
 from seq2seq_attn.serving.models import ServedModel
-from seq2seq_attn.serving.refusals import Refusal, too_late, unexpected
+from seq2seq_attn.serving.refusals import Refusal, too_late
 from seq2seq_attn.serving.service import Service, results_of
 from seq2seq_attn.serving.work import Ask, Job, Render
 from seq2seq_attn.translation import Translation, Translator
@@ -120,8 +120,6 @@ def _ending(job: Job, seconds: float) -> Event:
         results_of(job)
     except Refusal as refusal:
         return Event("error", refusal.body())
-    except Exception:  # it was written down where it happened
-        return Event("error", unexpected().body())
     return Event("end", {})
 
 

@@ -45,6 +45,7 @@ def build_app(service: Service, *, token: str | None = None, hosts: frozenset[st
         version=__version__,
         docs_url=None,  # pages of FastAPI that load their scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.include_router(answering(service))

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from seq2seq_attn.errors import Seq2SeqError
-from seq2seq_attn.runtime import give_memory_back
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.models import ServedModel
 from seq2seq_attn.serving.queues import Batch, FairQueue
@@ -95,7 +94,7 @@ class Batcher:
             await self._translate(batch)
             batches += 1
             if batches % BETWEEN_TIDYING == 0:
-                await self._in_thread(give_memory_back)
+                await self._in_thread(self.model.tidy)
 
     async def _gather(self) -> None:
         """Wait until there is something to do, and has waited for company, or is enough for a whole batch."""

@@ -57,11 +57,15 @@ class Limits:
             )
 
     def check_texts(self, texts: Sequence[str]) -> None:
-        """Refuse too many texts, or too long ones.
+        """Refuse too many texts, too long ones, and what is no text.
 
         Raises:
-            Refusal: 413, which says how many there may be.
+            Refusal: 413, which says how many there may be; 422 for half a character.
         """
+        if any(_is_broken(text) for text in texts):
+            raise Refusal(
+                422, "not_text", "the text has half a character (a lone surrogate)", "send whole characters, in UTF-8"
+            )
         if len(texts) > self.sentences:
             raise Refusal(
                 413,
@@ -92,6 +96,14 @@ class Limits:
                     f"{name} is {value}, but at most {self.beam_size} is allowed",
                     f"ask for {self.beam_size} or less",
                 )
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _option(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -57,6 +58,13 @@ class ServedModel:
             return decoding
         groups = decoding.diverse_groups
         return change_decoding(decoding, {"beam_size": -(-ask.n_best // groups) * groups})
+
+    def tidy(self) -> None:
+        """Give memory that is free but scattered back to the system."""
+        if "torch" in sys.modules:  # an exported model is served without
+            from seq2seq_attn.runtime import give_memory_back
+
+            give_memory_back()
 
     def search(self, ask: Ask, pieces: Sequence[Piece]) -> list[list[Translation]]:
         """Translate, or score, sentences that are asked for in the same way; the result has their order.

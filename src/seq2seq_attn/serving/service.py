@@ -17,7 +17,7 @@ from seq2seq_attn.serving.batcher import Batcher, Done
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.metrics import SECONDS, SIZES, Counter, Gauge, Histogram, Metric, Values, expose
 from seq2seq_attn.serving.models import ServedModel, choose_model
-from seq2seq_attn.serving.refusals import Refusal, too_late
+from seq2seq_attn.serving.refusals import Refusal, too_late, unexpected
 from seq2seq_attn.serving.work import Job
 
 STATUS = Path("/proc/self/status")
@@ -147,6 +147,8 @@ def results_of(job: Job) -> list[Any]:
         raise Refusal(422, "impossible", str(error), "change the request") from error
     if isinstance(error, Seq2SeqError):
         raise Refusal(500, "failed", str(error), "use another model") from error
+    if error is not None:
+        raise unexpected() from error  # it was written down where it happened
     return job.finished.result()
 
 

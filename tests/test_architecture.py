@@ -64,7 +64,7 @@ LIBRARIES = {
     "onnxruntime": ("exported/", "export/"),
     "onnxscript": "export/",
     "pyarrow": "data/corpus.py",
-    "pydantic": "config/",
+    "pydantic": ("config/", "serving/"),
     "pydantic_core": "config/",
     "sacrebleu": "evaluation/",
     "safetensors": "checkpoint/",
@@ -191,6 +191,7 @@ HEAVY = {
     "safetensors",
     "fastapi",
     "uvicorn",
+    "starlette",
     "onnx",
     "onnxruntime",
 }
@@ -224,6 +225,7 @@ def test_help_loads_nothing_heavy() -> None:
         "attend",
         "info",
         "doctor",
+        "serve",
         "attentions",
     )
     # typer itself loads pydantic to describe a verb's arguments

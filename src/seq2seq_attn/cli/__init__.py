@@ -17,7 +17,18 @@ from typing import Annotated, ParamSpec
 import typer
 
 from seq2seq_attn import __version__
-from seq2seq_attn.cli import aligning, averaging, doctoring, evaluating, exporting, listing, showing, training, translating
+from seq2seq_attn.cli import (
+    aligning,
+    averaging,
+    doctoring,
+    evaluating,
+    exporting,
+    listing,
+    serving,
+    showing,
+    training,
+    translating,
+)
 from seq2seq_attn.cli.panels import GroupedCommand
 from seq2seq_attn.errors import Seq2SeqError
 
@@ -64,6 +75,7 @@ _verb(showing.attend)
 _verb(showing.info)
 _verb(doctoring.doctor)
 _verb(exporting.export)
+_verb(serving.serve)
 _verb(listing.attentions)
 
 

@@ -1,1 +1,1 @@
-"""A web page and a JSON interface in front of a translator."""
+"""A web page and a JSON interface in front of trained models."""

@@ -1,0 +1,124 @@
+"""The verb that answers others: ``serve``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from seq2seq_attn.cli.options import Device
+from seq2seq_attn.errors import UserError
+
+TOKEN_VARIABLE = "SEQ2SEQ_ATTN_TOKEN"
+_ACCESS, _LIMITS = "Who may ask", "How much may be asked for"
+
+Served = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Run folders, or checkpoint folders inside them; with commas between several: an ensemble. The first "
+        "one answers requests that name no model.",
+        show_default=False,
+    ),
+]
+
+
+def serve(
+    runs: Served,
+    host: Annotated[str, typer.Option("--host", help="The address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0: any that is free, which is printed.")
+    ] = 8000,
+    device: Device = "auto",
+    token_file: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--token-file",
+            rich_help_panel=_ACCESS,
+            help=f"A file with the token that requests must show; or set {TOKEN_VARIABLE}. [default: none]",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            rich_help_panel=_ACCESS,
+            help="Another name that requests may call the server by, such as that of a proxy; repeatable.",
+        ),
+    ] = None,
+    max_characters: Annotated[
+        int, typer.Option("--max-characters", rich_help_panel=_LIMITS, help="Of one request.")
+    ] = 10_000,
+    max_sentences: Annotated[
+        int, typer.Option("--max-sentences", rich_help_panel=_LIMITS, help="Of one request.")
+    ] = 100,
+    max_beam_size: Annotated[
+        int, typer.Option("--max-beam-size", rich_help_panel=_LIMITS, help="The widest beam.")
+    ] = 16,
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", rich_help_panel=_LIMITS, help="Seconds until a request has its answer.")
+    ] = 30.0,
+    queue: Annotated[
+        int, typer.Option("--queue", rich_help_panel=_LIMITS, help="Sentences that may wait for each model.")
+    ] = 256,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", rich_help_panel=_LIMITS, help="Sentences translated at once.")
+    ] = 64,
+    batch_wait: Annotated[
+        float,
+        typer.Option(
+            "--batch-wait", rich_help_panel=_LIMITS, help="Milliseconds that a sentence waits for others to come."
+        ),
+    ] = 5.0,
+) -> None:
+    """Serve a web page and a JSON interface; for this machine alone, unless --host says otherwise."""
+    from seq2seq_attn.serving.extras import check_extras
+
+    check_extras()
+    from seq2seq_attn.serving.limits import Limits
+    from seq2seq_attn.serving.run import Serving
+    from seq2seq_attn.serving.run import serve as run_server
+
+    run_server(
+        Serving(
+            runs=runs,
+            host=host,
+            port=port,
+            token=_read_token(token_file),
+            hosts=allow_host or (),
+            device=device,
+            limits=Limits(
+                characters=max_characters,
+                sentences=max_sentences,
+                beam_size=max_beam_size,
+                seconds=time_limit,
+                queue=queue,
+                batch_sentences=batch_size,
+                batch_milliseconds=batch_wait,
+            ),
+        ),
+        lambda line: typer.echo(line, err=True),
+    )
+
+
+def _read_token(path: Path | None) -> str | None:
+    """Return the token that requests must show; None where nobody asks for one."""
+    if path is None:
+        if TOKEN_VARIABLE not in os.environ:
+            return None
+        token, place = os.environ[TOKEN_VARIABLE].strip(), TOKEN_VARIABLE
+    else:
+        place = str(path)
+        try:
+            token = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise UserError(f"{path}: the token cannot be read: {reason}") from error
+    if not token or any(not 33 <= ord(character) <= 126 for character in token):
+        raise UserError(
+            f"{place}: a token is one word of ASCII letters, digits and signs; make one: openssl rand -hex 32"
+        )
+    return token

@@ -18,7 +18,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # Each part may import those above it, and nothing below; parts of one row do not know one another.
 LAYERS = (
     ("errors",),
-    ("files", "alignment"),
+    ("files", "alignment", "libraries"),
     ("runtime",),
     ("config",),
     ("data",),

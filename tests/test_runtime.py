@@ -10,7 +10,8 @@ import torch
 
 from seq2seq_attn import runtime
 from seq2seq_attn.errors import ConfigError, MissingExtra
-from seq2seq_attn.runtime import choose_device, choose_precision, optional_import, seed_everything
+from seq2seq_attn.libraries import optional_import
+from seq2seq_attn.runtime import choose_device, choose_precision, seed_everything
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

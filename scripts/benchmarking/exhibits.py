@@ -126,7 +126,7 @@ def make_exhibit(place: Place, example: Example) -> None:
     spec, config, folder = place
     run = train(config, output=folder, resume=True)
     translator = Translator.load(folder, device=config.training.device)
-    attends = translator.model.attends
+    attends = translator.attends
     scores = {split: found["bleu"] for split, found in run.scores.items()}
     shown = translator.attention_maps(example.source, example.target)[0] if attends else None
     exhibit = Exhibit(
@@ -134,7 +134,7 @@ def make_exhibit(place: Place, example: Example) -> None:
         title=spec.title,
         wiring=config.model.decoder.wiring or find_attention(spec.score).wiring,
         configuration=place.digest,
-        parameters=translator.model.num_parameters,
+        parameters=translator.trained("an exhibit").num_parameters,
         minutes=_minutes(folder / METRICS),
         machine=_machine(config),
         bleu={split: score.score for split, score in scores.items()},

@@ -1,35 +1,18 @@
-"""The machine we run on: device, precision, seeds, optional libraries."""
+"""The machine we run on: device, precision, seeds."""
 
 from __future__ import annotations
 
 import ctypes
-import importlib
 import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 
 import numpy as np
 import torch
 
-from seq2seq_attn.errors import ConfigError, MissingExtra
-
-
-def optional_import(module: str, *, feature: str, extra: str) -> ModuleType:
-    """Import a library of an extra.
-
-    Raises:
-        MissingExtra: if it is not installed; the message says how to install it.
-    """
-    library = module.partition(".")[0]
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] != library:
-            raise  # it is installed, but something that it needs is not
-        raise MissingExtra(feature, library, extra) from error
+from seq2seq_attn.errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:

@@ -19,13 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq_attn import load_checkpoint
-from seq2seq_attn.checkpoint.contents import (
-    count_parameters,
-    read_info,
-    read_parameters,
-    read_training,
-    write_checkpoint,
-)
+from seq2seq_attn.checkpoint.contents import read_parameters, read_training, write_checkpoint
+from seq2seq_attn.checkpoint.info import count_parameters, read_info
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.errors import CheckpointError
 from seq2seq_attn.models.base import Seq2Seq

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seq2seq_attn.checkpoint import CheckpointStore
-from seq2seq_attn.checkpoint.contents import check_files, read_info
+from seq2seq_attn.checkpoint.info import check_files, read_info
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.errors import CheckpointError, TrainingError
 from seq2seq_attn.models.base import Seq2Seq

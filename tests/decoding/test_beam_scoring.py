@@ -109,7 +109,7 @@ def test_it_does_stop_early(way):
 def test_no_continuation_exceeds_what_is_called_possible(way):
     """Random continuations of random beginnings, the certain ones among them, with coverage at its best."""
     rng = random.Random(7)
-    scores = Scoring(normalization=way[0], length_penalty=way[1], coverage_penalty=1.0).upto(20, torch.device("cpu"))
+    scores = Scoring(normalization=way[0], length_penalty=way[1], coverage_penalty=1.0).upto(20, like=torch.empty(0))
     for _ in range(300):
         limit = rng.randint(1, 20)
         length = rng.randint(0, limit)
@@ -131,7 +131,7 @@ def test_the_coverage_of_wu_et_al():
 def test_the_numbers_of_the_gnmt_penalty():
     """lp(Y) of Wu et al. (2016) at alpha 0.2 and 0.7, worked out by hand for 4 and 13 tokens."""
     for alpha, length, divisor in [(0.2, 4, 1.5**0.2), (0.7, 13, 3**0.7), (0.0, 9, 1.0)]:
-        scores = Scoring(normalization="gnmt", length_penalty=alpha).upto(20, torch.device("cpu"))
+        scores = Scoring(normalization="gnmt", length_penalty=alpha).upto(20, like=torch.empty(0))
         found = scores.score(torch.tensor([-6.0], dtype=torch.float64), length).item()
         assert found == pytest.approx(-6.0 / divisor, abs=1e-12)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq_attn import __version__
-from seq2seq_attn.checkpoint.contents import INFO, MODEL, Info, check_files, checksum, read_info
+from seq2seq_attn.checkpoint.info import INFO, MODEL, Info, check_files, checksum, read_info
 from seq2seq_attn.errors import CheckpointError
 
 

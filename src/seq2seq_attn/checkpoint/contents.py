@@ -1,63 +1,26 @@
-"""What is in a checkpoint folder, and how it is written and read.
-
-step-00001200/
-  checkpoint.json     step, scores, versions, checksums of the other files
-  model.safetensors   parameters
-  training.pt         optimizer, random states, counters; only needed to resume
-"""
+"""Checkpoint folders: written whole, and the parameters in them read back; see ``info`` for what is in them."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file
 
 from seq2seq_attn import __version__
+from seq2seq_attn.checkpoint.info import INFO, MODEL, TRAINING, Info, checksum
 from seq2seq_attn.errors import CheckpointError, TrainingError
 from seq2seq_attn.files import folder_atomic
 from seq2seq_attn.models.base import Seq2Seq
 
-FORMAT = 1
-
-MODEL = "model.safetensors"
-TRAINING = "training.pt"
-INFO = "checkpoint.json"
-
 
 class NotWritten(TrainingError):  # noqa: N818 - what happened; as an error it is a TrainingError
     """A checkpoint could not be written; those before it are as they were."""
-
-
-@dataclass(frozen=True)
-class Info:
-    """What can be said of a checkpoint without torch.
-
-    Attributes:
-        step: optimizer steps made.
-        epoch: passes over the corpus completed.
-        scores: of the validation at this step; None when it was not validated.
-        version: of this package, when it was written.
-        checksums: SHA-256 of the other files.
-        format: of the folder; a release reads its own and every earlier one.
-        averaged: the checkpoints whose mean this is; None for one that training made.
-    """
-
-    step: int
-    epoch: int
-    scores: dict[str, float] | None
-    version: str
-    checksums: dict[str, str]
-    format: int = FORMAT
-    averaged: list[dict[str, Any]] | None = None
 
 
 def write_checkpoint(
@@ -102,45 +65,6 @@ def _reason(error: BaseException) -> str:
     return line.rpartition("I/O error: ")[2].partition(" (os error")[0]
 
 
-def read_info(folder: Path) -> Info:
-    """Read what a checkpoint says of itself.
-
-    Raises:
-        CheckpointError: if the folder holds no checkpoint of ours, or one of a later format.
-    """
-    path = folder / INFO
-    try:
-        found = json.loads(path.read_bytes())
-        if found["format"] > FORMAT:
-            raise CheckpointError(
-                f"{path}: written by seq2seq_attn {found['version']}, whose format is newer than this release "
-                f"({__version__}) knows; install that version or a later one"
-            )
-        found.setdefault("averaged", None)  # earlier releases knew of no averages
-        return Info(**{field.name: found[field.name] for field in dataclasses.fields(Info)})
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: no checkpoint of seq2seq_attn here ({INFO} is missing)") from None
-    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
-        raise CheckpointError(f"{path}: damaged or foreign ({type(error).__name__}: {error})") from error
-
-
-def check_files(folder: Path, info: Info, names: tuple[str, ...] = (MODEL, TRAINING)) -> None:
-    """Compare files with their checksums.
-
-    Raises:
-        CheckpointError: naming the first that is missing or differs.
-    """
-    for name in names:
-        path = folder / name
-        if not path.is_file():
-            raise CheckpointError(f"{path}: missing; the checkpoint is damaged, use another one")
-        if checksum(path) != info.checksums.get(name):
-            raise CheckpointError(
-                f"{path}: its content does not match its checksum: truncated, changed or damaged; "
-                "use another checkpoint"
-            )
-
-
 def read_parameters(folder: Path, model: Seq2Seq) -> None:
     """Load parameters into ``model``; every one of them, and no other.
 
@@ -156,22 +80,6 @@ def read_parameters(folder: Path, model: Seq2Seq) -> None:
         raise CheckpointError(f"{path}: not a safetensors file, or a damaged one ({error})") from error
     except RuntimeError as error:
         raise CheckpointError(f"{path}: parameters of another model: {_mismatch(path, model)}") from error
-
-
-def count_parameters(folder: Path) -> int:
-    """Count the numbers in a checkpoint's parameters without reading them.
-
-    Raises:
-        CheckpointError: if the file is missing, damaged or foreign.
-    """
-    path = folder / MODEL
-    try:
-        with safe_open(path, framework="np") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: missing; the checkpoint is damaged, use another one") from None
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: not a safetensors file, or a damaged one ({error})") from error
 
 
 def read_training(folder: Path) -> dict[str, Any]:
@@ -216,12 +124,3 @@ def _shared(model: Seq2Seq) -> set[str]:
     return {
         name for name, tensor in model.state_dict(keep_vars=True).items() if names.setdefault(id(tensor), name) != name
     }
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

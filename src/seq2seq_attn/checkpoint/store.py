@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seq2seq_attn.checkpoint.contents import Info, NotWritten, check_files, read_info, write_checkpoint
+from seq2seq_attn.checkpoint.contents import NotWritten, write_checkpoint
+from seq2seq_attn.checkpoint.folders import BEST, LAST
+from seq2seq_attn.checkpoint.info import Info, check_files, read_info
 from seq2seq_attn.errors import CheckpointError
 from seq2seq_attn.files import link_atomic, remove_folder, remove_leftovers
 from seq2seq_attn.models.base import Seq2Seq
-
-BEST = "best"
-LAST = "last"
 
 
 class CheckpointStore:

@@ -46,7 +46,7 @@ def attend(
     if target is not None:
         _check_text(target, "target")
     translator = Translator.load(run, device=device)
-    if not translator.model.attends:
+    if not translator.attends:
         raise UserError(f"{run}: this model was trained with attention 'none'; it looks nowhere")
     found = None if target is not None else translator.translate([text], beam_size=beam_size)[0]
     chosen = [option for option in (part, layer, head) if option is not None]

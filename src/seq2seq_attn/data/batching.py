@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +18,8 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seq2seq_attn.data.tokenizers.base import BOS, EOS, PAD
-
-Ids: TypeAlias = Sequence[int] | NDArray[np.integer[Any]]
-"""Token ids of one sentence, without special symbols."""
+from seq2seq_attn.data.padding import Ids, lengths_of, padded, padded_sources
+from seq2seq_attn.data.tokenizers.base import BOS, EOS
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,9 @@ def collate(
         alignment: see :class:`Batch`.
     """
     source, source_lengths = collate_source(sources)
-    target_in = _pad(targets, before=(BOS,))
-    target_out = _pad(targets, after=(EOS,))
-    target_lengths = _lengths(targets)
+    target_in = padded(targets, before=(BOS,))
+    target_out = padded(targets, after=(EOS,))
+    target_lengths = lengths_of(targets)
     return Batch(
         source=source,
         source_lengths=source_lengths,
@@ -113,25 +111,10 @@ def collate_source(
     sources: Sequence[Ids],
 ) -> tuple[Int[Tensor, "batch source_len"], Int[Tensor, " batch"]]:
     """Put source sentences (token ids without special symbols) side by side: padded ids and lengths."""
-    return torch.from_numpy(_pad(sources, after=(EOS,))), torch.from_numpy(_lengths(sources))
+    source, lengths = padded_sources(sources)
+    return torch.from_numpy(source), torch.from_numpy(lengths)
 
 
 def mask(lengths: Int[Tensor, " batch"], size: int) -> Bool[Tensor, "batch size"]:
     """Mark with True where there is a token."""
     return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
-
-
-def _lengths(sequences: Sequence[Ids]) -> NDArray[np.int64]:
-    return np.array([len(ids) + 1 for ids in sequences], dtype=np.int64)
-
-
-def _pad(sequences: Sequence[Ids], *, before: Sequence[int] = (), after: Sequence[int] = ()) -> NDArray[np.int64]:
-    extra = len(before) + len(after)
-    longest = max((len(ids) for ids in sequences), default=0) + extra
-    padded = np.full((len(sequences), longest), PAD, dtype=np.int64)
-    for row, ids in zip(padded, sequences, strict=True):
-        end = len(before) + len(ids)
-        row[: len(before)] = before
-        row[len(before) : end] = ids
-        row[end : end + len(after)] = after
-    return padded

@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple, cast
 
 from seq2seq_attn.config.corpora import CorpusConfig, JsonlCorpus, ParquetCorpus, TextCorpus, TsvCorpus
 from seq2seq_attn.errors import DataError, did_you_mean
+from seq2seq_attn.libraries import optional_import
 
 
 class SentencePair(NamedTuple):
@@ -249,8 +250,6 @@ def _json_text(place: str, record: dict[str, Any], key: str) -> str:
 
 
 def _read_parquet(path: str, source: str, target: str) -> Iterator[SentencePair]:
-    from seq2seq_attn.runtime import optional_import  # with torch, which reading other files does not wait for
-
     parquet = optional_import("pyarrow.parquet", feature="reading Parquet", extra="data")
     arrow = optional_import("pyarrow", feature="reading Parquet", extra="data")
     with open_file(path) as binary:

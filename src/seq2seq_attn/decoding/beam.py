@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from heapq import merge
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.beam_run import BeamRun, Settings
 from seq2seq_attn.decoding.choices import SpecialTokens
 from seq2seq_attn.decoding.lengths import LengthLimit
@@ -68,7 +68,7 @@ class BeamSearch:
     rules: Sequence[Rule] = ()
     groups: int = 1
     diversity: float = 0.0
-    word_starts: Bool[Tensor, " vocab"] | None = None
+    word_starts: Bool[Array, " vocab"] | None = None
 
     def __post_init__(self) -> None:
         if self.beam_size < 1:
@@ -90,7 +90,7 @@ class BeamSearch:
         self,
         model: StepModel[StateT],
         source: Any,
-        source_lengths: Int[Tensor, " batch"],
+        source_lengths: Int[Array, " batch"],
         demands: Demands | None = None,
     ) -> list[list[Hypothesis]]:
         """Return up to ``n_best`` hypotheses per sentence, at least one.
@@ -103,7 +103,7 @@ class BeamSearch:
         """
         if not len(source_lengths):
             return []
-        with torch.inference_mode():
+        with arrays.without_gradients(source_lengths):
             ranking = Ranking(self.special, self.limit, self.rules, source_lengths, demands)
             required = None
             if demands is not None and any(demands.required):

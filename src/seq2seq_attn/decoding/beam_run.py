@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.pool import Candidates, Live, Outcome, Pool
 from seq2seq_attn.decoding.protocol import StateT, StepModel
 from seq2seq_attn.decoding.ranking import Ranking, Ranks
@@ -48,22 +48,22 @@ class BeamRun:
         settings: Settings,
         ranking: Ranking,
         required: RequiredPhrases | None,
-        source_lengths: Int[Tensor, " batch"],
+        source_lengths: Int[Array, " batch"],
     ) -> None:
         self.settings = settings
         self.ranking = ranking
         self.required = required
         self.source_lengths = source_lengths
         self.beams = len(source_lengths) * settings.groups
-        self.limits = ranking.limits.repeat_interleave(settings.groups)
+        self.limits = arrays.repeat(ranking.limits, settings.groups)
         self.shortest_limit = int(self.limits.min())
-        self.scores = settings.scoring.upto(int(self.limits.max()), source_lengths.device)
+        self.scores = settings.scoring.upto(int(self.limits.max()), like=source_lengths)
 
     def search(self, model: StepModel[StateT], source: Any) -> Outcome:
         """Run the model until no sentence has anything better to come."""
-        trellis = Trellis(len(self.source_lengths), self.source_lengths.device)
+        trellis = Trellis(len(self.source_lengths), like=self.source_lengths)
         live = self._first(trellis.roots)
-        finished = unfinished = Pool.empty(self.beams, self.settings.beam, self.source_lengths.device)
+        finished = unfinished = Pool.empty(self.beams, self.settings.beam, like=self.source_lengths)
         state = model.start(source, self.source_lengths)
         if self.settings.groups > 1:
             state = state.select(live.nodes)
@@ -72,14 +72,14 @@ class BeamRun:
             log_probs, weights, state = model.step(live.tokens, state)
             live = self._look(live, weights)
             candidates = self._extend(live, self.ranking.ranks(log_probs, live.rows), finished)
-            parents = candidates.rows.flatten()
+            parents = candidates.rows.reshape(-1)
             nodes = trellis.grow(
                 parents=live.nodes[parents],
-                tokens=candidates.tokens.flatten(),
-                log_probs=candidates.log_probs.flatten(),
+                tokens=candidates.tokens.reshape(-1),
+                log_probs=candidates.log_probs.reshape(-1),
                 rows=parents,
                 weights=weights,
-            ).view_as(candidates.rows)
+            ).reshape(candidates.rows.shape)
             scores = self.scores.score(candidates.totals, length)
             kept = self._kept(candidates, scores, finished)
             ended = kept & (candidates.tokens == self.settings.eos)
@@ -87,40 +87,40 @@ class BeamRun:
             final = scores if live.attended is None else scores + self._coverage(live)[candidates.rows]
             finished = finished.add(ended, final, nodes)
 
-            stuck = ~kept.any(dim=1) & (finished.scores[:, 0] == _NEVER)
+            stuck = ~kept.any(axis=1) & (finished.scores[:, 0] == _NEVER)
             unfinished = self._add_dead_ends(unfinished, stuck, live)
-            best_live = candidates.totals.masked_fill(~going, _NEVER).amax(dim=1)
+            best_live = arrays.largest(arrays.masked(candidates.totals, ~going, _NEVER))
             settled = finished.scores[:, self.settings.n_best - 1] >= self.scores.best_possible(best_live, self.limits)
             if length >= self.shortest_limit:
                 at_limit = self.limits <= length
-                unfinished = unfinished.add(going & at_limit.unsqueeze(1), final, nodes)
+                unfinished = unfinished.add(going & at_limit[:, None], final, nodes)
                 settled = settled | at_limit
-            places = (going & ~settled.unsqueeze(1)).flatten().nonzero().squeeze(1)
+            places = arrays.places_of((going & ~settled[:, None]).reshape(-1))
             if len(places):
                 state = state.select(parents[places])
             live = self._follow(live, candidates, nodes, places)
         return Outcome(trellis, finished, unfinished)
 
-    def _first(self, roots: Int[Tensor, " batch"]) -> Live:
+    def _first(self, roots: Int[Array, " batch"]) -> Live:
         """Return the one empty hypothesis of each beam, in its first place."""
-        nodes = roots.repeat_interleave(self.settings.groups)
+        nodes = arrays.repeat(roots, self.settings.groups)
         return Live(
-            places=torch.arange(self.beams, device=roots.device) * self.settings.beam,
-            totals=torch.zeros(self.beams, dtype=torch.float64, device=roots.device),
+            places=arrays.arange(self.beams, like=roots) * self.settings.beam,
+            totals=arrays.full((self.beams,), 0, like=roots, dtype="float64"),
             nodes=nodes,
-            tokens=torch.full_like(nodes, self.settings.bos),
+            tokens=arrays.full(nodes.shape, self.settings.bos, like=nodes),
             rows=self.ranking.first(nodes),
             progress=None if self.required is None else self.required.first(nodes),
         )
 
-    def _look(self, live: Live, weights: Float[Tensor, "rows source_len"]) -> Live:
+    def _look(self, live: Live, weights: Float[Array, "rows source_len"]) -> Live:
         """Add up attention, if anybody asks for it."""
         if not self.settings.scoring.coverage_penalty:
             return live
-        seen = weights.double() if live.attended is None else live.attended + weights
+        seen = arrays.cast(weights, "float64") if live.attended is None else live.attended + weights
         return live._replace(attended=seen)
 
-    def _coverage(self, live: Live) -> Float[Tensor, " rows"]:
+    def _coverage(self, live: Live) -> Float[Array, " rows"]:
         assert live.attended is not None
         covered = log_coverage(live.attended, self.source_lengths[live.rows.sentences])
         return covered * self.settings.scoring.coverage_penalty
@@ -136,10 +136,11 @@ class BeamRun:
         offers = Offers(values, tokens, ranks.log_probs_of(values, tokens))
         if required is not None and progress is not None:
             given = self.ranking.given(live.rows)
-            free = torch.zeros_like(live.places, dtype=torch.bool) if given is None else given[0]
+            none = arrays.full(live.places.shape, False, like=live.places, dtype="bool")
+            free = none if given is None else given[0]
             offers = required.offer(ranks, Going(live.rows, progress, free, finished.scores[:, 0] > _NEVER), offers)
         choices = offers.tokens.shape[1]
-        totals = self._by_place(live, live.totals.unsqueeze(1) + offers.values, _NEVER)
+        totals = self._by_place(live, live.totals[:, None] + offers.values, _NEVER)
         if offers.banks is not None and required is not None:
             banks = self._by_place(live, offers.banks, 0)
             order = by_bank(totals, banks, self.settings.beam, required.longest_total)
@@ -148,53 +149,54 @@ class BeamRun:
             order = by_group(totals, spread, self.settings.beam, self.settings.groups, self.settings.diversity)
         else:
             order = by_total(totals, self.settings.beam)
-        numbers = torch.arange(len(live.places), device=order.device)
-        rows = self._by_place(live, numbers.unsqueeze(1), 0).gather(1, order // choices)
+        numbers = self._by_place(live, arrays.arange(len(live.places), like=order)[:, None], 0)
+        rows = arrays.take_along(numbers, order // choices)
         choice = order % choices
-        return Candidates(totals.gather(1, order), rows, offers.tokens[rows, choice], offers.log_probs[rows, choice])
+        chosen = arrays.take_along(totals, order)
+        return Candidates(chosen, rows, offers.tokens[rows, choice], offers.log_probs[rows, choice])
 
-    def _by_place(self, live: Live, of_rows: Tensor, elsewhere: float) -> Tensor:
+    def _by_place(self, live: Live, of_rows: Array, elsewhere: float) -> Array:
         """Return what rows have, (rows, each), as what places have, (beams, places in a beam times each)."""
-        spread = of_rows.new_full((self.beams * self.settings.beam, of_rows.shape[1]), elsewhere)
+        spread = arrays.full((self.beams * self.settings.beam, of_rows.shape[1]), elsewhere, like=of_rows)
         spread[live.places] = of_rows
-        return spread.view(self.beams, -1)
+        return spread.reshape(self.beams, -1)
 
     def _kept(
-        self, candidates: Candidates, scores: Float[Tensor, "beams beam"], finished: Pool
-    ) -> Bool[Tensor, "beams beam"]:
+        self, candidates: Candidates, scores: Float[Array, "beams beam"], finished: Pool
+    ) -> Bool[Array, "beams beam"]:
         """Say which candidates are among the best of all: themselves and what has finished before."""
-        ahead = torch.arange(self.settings.beam, device=scores.device)
-        ahead = ahead + (finished.scores.unsqueeze(1) >= scores.unsqueeze(2)).sum(dim=2)
+        ahead = arrays.arange(self.settings.beam, like=scores)
+        ahead = ahead + (finished.scores[:, None] >= scores[:, :, None]).sum(axis=2)
         return (ahead < self.settings.beam) & (candidates.totals > _NEVER)
 
-    def _add_dead_ends(self, unfinished: Pool, stuck: Bool[Tensor, " beams"], live: Live) -> Pool:
+    def _add_dead_ends(self, unfinished: Pool, stuck: Bool[Array, " beams"], live: Live) -> Pool:
         """Keep what could not be continued, in beams that have nothing else to show."""
         if not bool(stuck.any()):
             return unfinished
         scores = self.scores.score(live.totals, live.rows.length - 1)
         if live.attended is not None:
             scores = scores + self._coverage(live)
-        dead = stuck[live.places // self.settings.beam].unsqueeze(1)
+        dead = stuck[live.places // self.settings.beam][:, None]
         return unfinished.add(
             self._by_place(live, dead, 0),
-            self._by_place(live, scores.unsqueeze(1), 0),
-            self._by_place(live, live.nodes.unsqueeze(1), 0),
+            self._by_place(live, scores[:, None], 0),
+            self._by_place(live, live.nodes[:, None], 0),
         )
 
     def _follow(
-        self, live: Live, candidates: Candidates, nodes: Int[Tensor, "beams beam"], places: Int[Tensor, " kept"]
+        self, live: Live, candidates: Candidates, nodes: Int[Array, "beams beam"], places: Int[Array, " kept"]
     ) -> Live:
         """Return the hypotheses in ``places``, which are extended next."""
-        rows, tokens = candidates.rows.flatten()[places], candidates.tokens.flatten()[places]
+        rows, tokens = candidates.rows.reshape(-1)[places], candidates.tokens.reshape(-1)[places]
         progress = live.progress
         if progress is not None and self.required is not None:
             sentences = live.rows.sentences[rows]
-            after = self.required.follow(progress.select(rows), sentences, tokens.unsqueeze(1))
+            after = self.required.follow(progress.select(rows), sentences, tokens[:, None])
             progress = type(after)(*(part.squeeze(1) for part in after))
         return Live(
             places=places,
-            totals=candidates.totals.flatten()[places],
-            nodes=nodes.flatten()[places],
+            totals=candidates.totals.reshape(-1)[places],
+            nodes=nodes.reshape(-1)[places],
             tokens=tokens,
             rows=self.ranking.follow(live.rows, rows, tokens),
             attended=None if live.attended is None else live.attended[rows],

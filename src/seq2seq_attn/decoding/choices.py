@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.errors import Seq2SeqError
 
 _NEVER = float("-inf")
@@ -30,14 +30,10 @@ class SpecialTokens:
         self.eos = eos
         self.forbidden = sorted({bos, *forbidden})
 
-    def allow(self, log_probs: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows vocab"]:
-        """Return a copy in which forbidden tokens have no chance; the model's own numbers stay."""
-        return log_probs.index_fill(1, torch.tensor(self.forbidden, device=log_probs.device), _NEVER)
-
 
 def best_choices(
-    ranks: Float[Tensor, "rows vocab"], count: int, excluded: Int[Tensor, "any_rows excluded"] | None = None
-) -> tuple[Float[Tensor, "rows chosen"], Int[Tensor, "rows chosen"]]:
+    ranks: Float[Array, "rows vocab"], count: int, excluded: Int[Array, "any_rows excluded"] | None = None
+) -> tuple[Float[Array, "rows chosen"], Int[Array, "rows chosen"]]:
     """Return the ``count`` best of each row, or all there are: values and tokens, best first.
 
     Equal values go to the lower token, which ``topk`` does not promise: it may
@@ -51,95 +47,98 @@ def best_choices(
             none. They cost a few more places, which is less than a copy of all ranks without them.
     """
     if excluded is None:
-        excluded = torch.empty(1, 0, dtype=torch.long, device=ranks.device)
+        excluded = arrays.full((1, 0), 0, like=ranks, dtype="int64")
     if count == 1:
         return _first(without(ranks, excluded))
     # One place more than needed shows whether the last one is contested by equal values.
     places = count + excluded.shape[1] + 1
     if places > ranks.shape[1]:
-        check_numbers(ranks.amax(dim=1))
+        check_numbers(arrays.largest(ranks))
         return _sorted(ranks, count, excluded)
     found, tokens = _largest(ranks, places)
     check_numbers(found[:, 0])
-    banned = (tokens.unsqueeze(2) == excluded.unsqueeze(1)).any(dim=2)
+    banned = (tokens[:, :, None] == excluded[:, None]).any(axis=2)
     if not bool((banned[:, 1:] | banned[:, :1] | (found[:, 1:] == found[:, :-1])).any()):
         return found[:, :count], tokens[:, :count]
     last = found[:, -1]
-    tokens, order = tokens.sort(dim=1)
-    values = found.masked_fill(banned, _NEVER).gather(1, order)
-    values, order = values.sort(dim=1, descending=True, stable=True)
-    values, tokens = values[:, :count], tokens.gather(1, order)[:, :count]
+    order = arrays.ordered(tokens)
+    tokens = arrays.take_along(tokens, order)
+    values = arrays.take_along(arrays.masked(found, banned, _NEVER), order)
+    order = arrays.ordered(values, descending=True)[:, :count]
+    values, tokens = arrays.take_along(values, order), arrays.take_along(tokens, order)
     contested = (values[:, -1] == last) & (last > _NEVER)
     if bool(contested.any()):
-        rows = contested.nonzero().squeeze(1)
+        rows = arrays.places_of(contested)
         theirs = excluded if len(excluded) == 1 else excluded[rows]
         values[rows], tokens[rows] = _sorted(ranks[rows], count, theirs)
     return values, tokens
 
 
-def check_numbers(best: Float[Tensor, " rows"]) -> None:
+def check_numbers(best: Float[Array, " rows"]) -> None:
     """Raise if the best value of any row is NaN, which sorts above every number.
 
     Raises:
         Seq2SeqError: a search cannot rank what is not a number.
     """
-    if bool(best.isnan().any()):
+    if bool(arrays.isnan(best).any()):
         raise Seq2SeqError(
             "the model's probabilities are not numbers (NaN): its training diverged or its parameters are "
             "damaged; use an earlier checkpoint"
         )
 
 
-def without(
-    ranks: Float[Tensor, "rows vocab"], excluded: Int[Tensor, "any_rows excluded"]
-) -> Float[Tensor, "rows vocab"]:
+def without(ranks: Float[Array, "rows vocab"], excluded: Int[Array, "any_rows excluded"]) -> Float[Array, "rows vocab"]:
     """Return a copy with minus infinity for some tokens of all rows, or of each; negative ones stand for none."""
     if len(excluded) == 1:
-        return ranks.index_fill(1, excluded[0][excluded[0] >= 0], _NEVER)
+        return arrays.masked_columns(ranks, excluded[0][excluded[0] >= 0], _NEVER)
     vocab = ranks.shape[1]
-    banned = ranks.new_zeros(len(ranks), vocab + 1, dtype=torch.bool)
-    banned.scatter_(1, excluded.where(excluded >= 0, vocab), True)
-    return ranks.masked_fill(banned[:, :vocab], _NEVER)
+    banned = arrays.full((len(ranks), vocab + 1), False, like=ranks, dtype="bool")
+    banned = arrays.put_along(banned, arrays.where(excluded >= 0, excluded, vocab), True)
+    return arrays.masked(ranks, banned[:, :vocab], _NEVER)
 
 
-def _sorted(ranks: Tensor, count: int, excluded: Tensor) -> tuple[Tensor, Tensor]:
-    values, tokens = without(ranks, excluded).sort(dim=1, descending=True, stable=True)
-    return values[:, :count], tokens[:, :count]
+def _sorted(ranks: Array, count: int, excluded: Array) -> tuple[Array, Array]:
+    allowed = without(ranks, excluded)
+    tokens = arrays.ordered(allowed, descending=True)[:, :count]
+    return arrays.take_along(allowed, tokens), tokens
 
 
-def _first(ranks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the best of each row; ``max`` promises the first of equals, so chunk after chunk it is the first, too."""
+def _first(ranks: Array) -> tuple[Array, Array]:
+    """Return the best of each row: the first of equals in a chunk, and chunk after chunk so as well."""
     rows, vocab = ranks.shape
     whole = vocab // _CHUNK * _CHUNK
-    values, tokens = ranks[:, whole:].max(dim=1) if whole < vocab else (ranks[:, 0], ranks.new_zeros(rows).long())
+    values, tokens = arrays.first_largest(ranks[:, whole:] if whole < vocab else ranks[:, :1])
     if whole:
-        by_chunk = ranks[:, :whole].view(rows, -1, _CHUNK)
-        early, chunk = by_chunk.amax(dim=2).max(dim=1)
-        inside = by_chunk[torch.arange(rows, device=ranks.device), chunk].max(dim=1).indices
-        later = (values > early) if whole < vocab else torch.zeros_like(early, dtype=torch.bool)
-        values = torch.maximum(values, early) if whole < vocab else early  # which keeps what is not a number
-        tokens = torch.where(later, tokens + whole, chunk * _CHUNK + inside)
+        by_chunk = ranks[:, :whole].reshape(rows, -1, _CHUNK)
+        early, chunk = arrays.first_largest(arrays.largest(by_chunk, axis=2))
+        _, inside = arrays.first_largest(by_chunk[arrays.arange(rows, like=ranks), chunk])
+        early_tokens = chunk * _CHUNK + inside
+        if whole < vocab:
+            later = values > early
+            tokens = arrays.where(later, tokens + whole, early_tokens)
+            values = arrays.maximum(values, early)  # which keeps what is not a number
+        else:
+            values, tokens = early, early_tokens
     check_numbers(values)
-    return values.unsqueeze(1), tokens.unsqueeze(1)
+    return values[:, None], tokens[:, None]
 
 
-def _largest(ranks: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return what ``topk`` does, sooner: finding the largest of a chunk is cheap, and few chunks matter.
+def _largest(ranks: Array, count: int) -> tuple[Array, Array]:
+    """Return what ``arrays.top`` does, sooner: finding the largest of a chunk is cheap, and few chunks matter.
 
-    The tokens above the last value returned are all among those returned, as with ``topk``: each is in a chunk
+    The tokens above the last value returned are all among those returned, as with ``top``: each is in a chunk
     whose largest value is above it, too, and there are fewer such chunks than ``count``.
     """
     rows, vocab = ranks.shape
     chunks = vocab // _CHUNK
     if chunks < 2 * count:
-        values, tokens = ranks.topk(count, dim=1)
-        return values, tokens
+        return arrays.top(ranks, count)
     whole = chunks * _CHUNK
-    by_chunk = ranks[:, :whole].view(rows, chunks, _CHUNK)
-    picked = by_chunk.amax(dim=2).topk(count, dim=1).indices
-    every = torch.arange(rows, device=ranks.device).unsqueeze(1)
-    pool = torch.cat([by_chunk[every, picked].flatten(1), ranks[:, whole:]], dim=1)
-    values, places = pool.topk(count, dim=1)
+    by_chunk = ranks[:, :whole].reshape(rows, chunks, _CHUNK)
+    _, picked = arrays.top(arrays.largest(by_chunk, axis=2), count)
+    every = arrays.arange(rows, like=ranks)[:, None]
+    pool = arrays.concat([by_chunk[every, picked].reshape(rows, -1), ranks[:, whole:]], axis=1)
+    values, places = arrays.top(pool, count)
     chunk = places // _CHUNK
-    tokens = picked.gather(1, chunk.clamp(max=count - 1)) * _CHUNK + places % _CHUNK
-    return values, torch.where(chunk < count, tokens, places - count * _CHUNK + whole)
+    tokens = arrays.take_along(picked, chunk.clip(max=count - 1)) * _CHUNK + places % _CHUNK
+    return values, arrays.where(chunk < count, tokens, places - count * _CHUNK + whole)

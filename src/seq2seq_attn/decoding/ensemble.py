@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any, NamedTuple
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.protocol import DecodingState, Step, StepModel
 from seq2seq_attn.errors import ConfigError
+
+_NEVER = float("-inf")
 
 
 class EnsembleState(NamedTuple):
@@ -20,7 +21,7 @@ class EnsembleState(NamedTuple):
     members: tuple[DecodingState, ...]
     readers: tuple[int, ...]  # numbers of the members that read the same source tokens as the first
 
-    def select(self, rows: Int[Tensor, " kept"]) -> EnsembleState:
+    def select(self, rows: Int[Array, " kept"]) -> EnsembleState:
         """Keep ``rows`` in every member, repeats allowed."""
         return EnsembleState(tuple(member.select(rows) for member in self.members), self.readers)
 
@@ -44,8 +45,8 @@ class Ensemble:
 
     def start(
         self,
-        source: Sequence[tuple[Any, Int[Tensor, " batch"]]],
-        source_lengths: Int[Tensor, " batch"],
+        source: Sequence[tuple[Any, Int[Array, " batch"]]],
+        source_lengths: Int[Array, " batch"],
         /,
     ) -> EnsembleState:
         """Let every member read the sentences.
@@ -64,7 +65,7 @@ class Ensemble:
         readers = tuple(number for number, read in enumerate(source) if number == 0 or _equal(read, source[0]))
         return EnsembleState(states, readers)
 
-    def step(self, tokens: Int[Tensor, " rows"], state: EnsembleState, /) -> Step:
+    def step(self, tokens: Int[Array, " rows"], state: EnsembleState, /) -> Step:
         """Let every member read a token; return the mean of their probabilities and of their attention.
 
         Attention is the mean over those that read the same source tokens as the first and look anywhere at all:
@@ -82,31 +83,29 @@ class Ensemble:
         return Step(log_probs, weights, EnsembleState(tuple(own for _, _, own in steps), state.readers))
 
 
-def mean_log_probs(several: Sequence[Float[Tensor, "rows vocab"]]) -> Float[Tensor, "rows vocab"]:
+def mean_log_probs(several: Sequence[Float[Array, "rows vocab"]]) -> Float[Array, "rows vocab"]:
     """Return the logarithm of the mean of probabilities, float32 at least; equal ones stay exactly as they are."""
-    dtype = reduce(torch.promote_types, (one.dtype for one in several), torch.float32)
-    stacked = torch.stack([one.to(dtype) for one in several])
-    best = stacked.amax(dim=0)
+    stacked = arrays.stack([arrays.at_least_float32(one) for one in several])
+    best = arrays.largest(stacked, axis=0)
     # What every member calls impossible has a best of minus infinity, which cannot be subtracted from itself.
-    shares = (stacked - best.clamp(min=torch.finfo(dtype).min)).exp_()
-    return best + shares.mean(dim=0).log_()
+    shares = arrays.exp(stacked - arrays.masked(best, best == _NEVER, 0))
+    return best + arrays.log(shares.mean(axis=0))
 
 
-def _mean_weights(several: Sequence[Float[Tensor, "rows source_len"]]) -> Float[Tensor, "rows source_len"]:
-    dtype = reduce(torch.promote_types, (one.dtype for one in several))
-    stacked = torch.stack([one.to(dtype) for one in several])
-    looking = (stacked.sum(dim=2, keepdim=True) > 0).sum(dim=0).clamp(min=1)
-    return stacked.sum(dim=0) / looking
+def _mean_weights(several: Sequence[Float[Array, "rows source_len"]]) -> Float[Array, "rows source_len"]:
+    stacked = arrays.stack(several)
+    looking = (stacked.sum(axis=2) > 0).sum(axis=0).clip(min=1)
+    return stacked.sum(axis=0) / arrays.cast_like(looking[:, None], stacked)
 
 
-def _equal(one: tuple[Any, Tensor], other: tuple[Any, Tensor]) -> bool:
+def _equal(one: tuple[Any, Array], other: tuple[Any, Array]) -> bool:
     """Say whether two members read the same tokens; of sources that are no tokens, whether it is the same object."""
     (source, lengths), (other_source, other_lengths) = one, other
     if source is other_source:
-        return torch.equal(lengths, other_lengths)
-    if not (isinstance(source, Tensor) and isinstance(other_source, Tensor)):
+        return bool((lengths == other_lengths).all())
+    if not (arrays.is_array(source) and arrays.is_array(other_source)):
         return False
-    if source.shape != other_source.shape or not torch.equal(lengths, other_lengths):
+    if source.shape != other_source.shape or not bool((lengths == other_lengths).all()):
         return False
-    inside = torch.arange(source.shape[1], device=source.device) < lengths.unsqueeze(1)
+    inside = arrays.arange(source.shape[1], like=source) < lengths[:, None]
     return bool(((source == other_source) | ~inside).all())

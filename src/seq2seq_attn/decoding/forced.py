@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.choices import check_numbers
 from seq2seq_attn.decoding.protocol import Demands, Hypothesis, StateT, StepModel
 from seq2seq_attn.decoding.trellis import Trellis
@@ -36,7 +36,7 @@ class ForcedSearch:
         self,
         model: StepModel[StateT],
         source: Any,
-        source_lengths: Int[Tensor, " batch"],
+        source_lengths: Int[Array, " batch"],
         demands: Demands | None = None,
         /,
     ) -> list[list[Hypothesis]]:
@@ -53,7 +53,7 @@ class ForcedSearch:
             )
         if not self.targets:
             return []
-        with torch.inference_mode():
+        with arrays.without_gradients(source_lengths):
             trellis, leaves = self._search(model, source, source_lengths)
         paths = trellis.paths()
         return [
@@ -62,46 +62,44 @@ class ForcedSearch:
         ]
 
     def _search(
-        self, model: StepModel[StateT], source: Any, source_lengths: Int[Tensor, " batch"]
-    ) -> tuple[Trellis, Int[Tensor, " batch"]]:
+        self, model: StepModel[StateT], source: Any, source_lengths: Int[Array, " batch"]
+    ) -> tuple[Trellis, Int[Array, " batch"]]:
         """Run the model; return the record, and in it the end of every sentence."""
-        device = source_lengths.device
-        ends = torch.tensor([len(target) for target in self.targets], device=device)
+        ends = arrays.array([len(target) for target in self.targets], like=source_lengths, dtype="int64")
         width = int(ends.max()) + 1
-        written = torch.tensor(
-            [[*target, *[self.eos] * (width - len(target))] for target in self.targets], device=device
-        )
-        trellis = Trellis(len(ends), device)
-        leaves = trellis.roots.clone()
+        lines = [[*target, *[self.eos] * (width - len(target))] for target in self.targets]
+        written = arrays.array(lines, like=source_lengths, dtype="int64")
+        trellis = Trellis(len(ends), like=source_lengths)
+        leaves = arrays.copy(trellis.roots)
         sentences = trellis.roots  # the sentence of each row that is still live
-        tokens = torch.full_like(sentences, self.bos)
+        tokens = arrays.full(sentences.shape, self.bos, like=sentences)
         state = model.start(source, source_lengths)
         for position in range(width):
             log_probs, weights, state = model.step(tokens, state)
             if position == 0:
                 _check_tokens(written, log_probs.shape[1])
             tokens = written[sentences, position]
-            chosen = log_probs.gather(1, tokens.unsqueeze(1)).squeeze(1)
+            chosen = arrays.take_along(log_probs, tokens[:, None]).squeeze(1)
             check_numbers(chosen)
             leaves[sentences] = trellis.grow(
                 parents=leaves[sentences],
                 tokens=tokens,
                 log_probs=chosen,
-                rows=torch.arange(len(sentences), device=device),
+                rows=arrays.arange(len(sentences), like=sentences),
                 weights=weights,
             )
             live = ends[sentences] > position
             if not bool(live.all()):
-                kept = live.nonzero().squeeze(1)
+                kept = arrays.places_of(live)
                 sentences, tokens = sentences[kept], tokens[kept]
                 state = state.select(kept) if len(kept) else state
         return trellis, leaves
 
 
-def _check_tokens(written: Int[Tensor, "batch target_len"], vocabulary: int) -> None:
+def _check_tokens(written: Int[Array, "batch target_len"], vocabulary: int) -> None:
     wrong = (written < 0) | (written >= vocabulary)
     if bool(wrong.any()):
-        sentence, position = wrong.nonzero()[0].tolist()
+        sentence, position = divmod(int(arrays.places_of(wrong.reshape(-1))[0]), wrong.shape[1])
         raise ConfigError(
             f"the target of sentence {sentence + 1} has token {int(written[sentence, position])}, but the model's "
             f"tokens are 0 to {vocabulary - 1}; encode it with the model's own tokenizer"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.choices import SpecialTokens
 from seq2seq_attn.decoding.lengths import LengthLimit
 from seq2seq_attn.decoding.protocol import Demands, Hypothesis, Rule, StateT, StepModel
@@ -45,7 +45,7 @@ class GreedySearch:
         self,
         model: StepModel[StateT],
         source: Any,
-        source_lengths: Int[Tensor, " batch"],
+        source_lengths: Int[Array, " batch"],
         demands: Demands | None = None,
     ) -> list[list[Hypothesis]]:
         """Return one hypothesis per sentence; its score is its log-probability.
@@ -57,7 +57,7 @@ class GreedySearch:
             return []
         if demands is not None and any(demands.required):
             raise ConfigError("greedy search cannot place phrases that must appear; use beam search, beam_size 5 say")
-        with torch.inference_mode():
+        with arrays.without_gradients(source_lengths):
             ranking = Ranking(self.special, self.limit, self.rules, source_lengths, demands)
             trellis, leaves = self._search(model, source, source_lengths, ranking)
         paths = trellis.paths()
@@ -67,14 +67,14 @@ class GreedySearch:
         ]
 
     def _search(
-        self, model: StepModel[StateT], source: Any, source_lengths: Tensor, ranking: Ranking
-    ) -> tuple[Trellis, Int[Tensor, " batch"]]:
+        self, model: StepModel[StateT], source: Any, source_lengths: Array, ranking: Ranking
+    ) -> tuple[Trellis, Int[Array, " batch"]]:
         """Run the model; return the record, and in it the newest token of every sentence."""
-        trellis = Trellis(len(source_lengths), source_lengths.device)
-        leaves = trellis.roots.clone()
+        trellis = Trellis(len(source_lengths), like=source_lengths)
+        leaves = arrays.copy(trellis.roots)
         rows = ranking.first(trellis.roots)
         every = trellis.roots
-        tokens = torch.full_like(every, self.special.bos)
+        tokens = arrays.full(every.shape, self.special.bos, like=every)
         state = model.start(source, source_lengths)
         while len(every):
             log_probs, weights, state = model.step(tokens, state)
@@ -89,11 +89,11 @@ class GreedySearch:
                 weights=weights,
             )
             possible = best.squeeze(1) > float("-inf")
-            leaves[sentences] = torch.where(possible, nodes, leaves[sentences])
+            leaves[sentences] = arrays.where(possible, nodes, leaves[sentences])
             live = possible & (tokens != self.special.eos) & (ranking.limits[sentences] > rows.length)
             if not bool(live.all()):
-                every = live.nonzero().squeeze(1)
+                every = arrays.places_of(live)
                 state = state.select(every) if len(every) else state
             rows = ranking.follow(rows, every, tokens[every])
-            tokens, every = tokens[every], torch.arange(len(every), device=tokens.device)
+            tokens, every = tokens[every], arrays.arange(len(every), like=tokens)
         return trellis, leaves

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from jaxtyping import Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.errors import ConfigError
 
 
@@ -57,12 +58,18 @@ class LengthLimit:
         self.shortest_ratio = shortest_ratio
         self.shortest = shortest
 
-    def __call__(self, source_lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+    def __call__(self, source_lengths: Int[Array, " batch"]) -> Int[Array, " batch"]:
         """Return the most tokens of each sentence, its end counted; it depends on no other sentence."""
-        limits = (source_lengths.double() * self.ratio).floor().long() + self.extra
-        return limits.clamp(min=1, max=self.longest)
+        limits = _share(source_lengths, self.ratio) + self.extra
+        return limits.clip(min=1, max=self.longest)
 
-    def fewest(self, source_lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+    def fewest(self, source_lengths: Int[Array, " batch"]) -> Int[Array, " batch"]:
         """Return the fewest tokens of each sentence, its end not counted."""
-        fewest = (source_lengths.double() * self.shortest_ratio).floor().long().clamp(min=self.shortest)
-        return fewest.minimum(self(source_lengths) - 1)
+        fewest = _share(source_lengths, self.shortest_ratio).clip(min=self.shortest)
+        most = self(source_lengths) - 1
+        return arrays.where(fewest < most, fewest, most)
+
+
+def _share(source_lengths: Int[Array, " batch"], ratio: float) -> Int[Array, " batch"]:
+    """Return ``ratio`` of each length, rounded down."""
+    return arrays.cast(arrays.cast(source_lengths, "float64") * ratio, "int64")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Bool, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.choices import SpecialTokens
 from seq2seq_attn.decoding.protocol import Demands
 from seq2seq_attn.errors import ConfigError
 
 
-def padded(sequences: Sequence[Sequence[int]], device: torch.device) -> Int[Tensor, "sequences longest"]:
-    """Return sequences of tokens as one tensor, -1 where they have ended."""
+def padded(sequences: Sequence[Sequence[int]], *, like: Array) -> Int[Array, "sequences longest"]:
+    """Return sequences of tokens as one array, -1 where they have ended."""
     longest = max(map(len, sequences), default=0)
     rows = [[*sequence, *[-1] * (longest - len(sequence))] for sequence in sequences]
-    return torch.tensor(rows, dtype=torch.long, device=device).view(len(sequences), longest)
+    return arrays.array(rows, like=like, dtype="int64").reshape(len(sequences), longest)
 
 
 def check_tokens(tokens: Sequence[int], special: SpecialTokens, what: str) -> None:
@@ -46,7 +46,7 @@ class Prefixes:
         ConfigError: if a prefix and the end of the sentence do not fit.
     """
 
-    def __init__(self, demands: Demands, limits: Int[Tensor, " batch"], special: SpecialTokens) -> None:
+    def __init__(self, demands: Demands, limits: Int[Array, " batch"], special: SpecialTokens) -> None:
         prefixes = demands.prefixes or [()] * len(limits)
         if len(prefixes) != len(limits):
             raise ValueError(f"there are {len(prefixes)} prefixes for {len(limits)} sentences")
@@ -58,13 +58,13 @@ class Prefixes:
                     f"the end of the sentence, but its translation may have {limit} at most; make the prefix "
                     f"shorter, or max_length or max_length_ratio larger"
                 )
-        self._tokens = padded(prefixes, limits.device)
+        self._tokens = padded(prefixes, like=limits)
 
     def at(
-        self, length: int, sentences: Int[Tensor, " rows"]
-    ) -> tuple[Bool[Tensor, " rows"], Int[Tensor, " rows"]] | None:
+        self, length: int, sentences: Int[Array, " rows"]
+    ) -> tuple[Bool[Array, " rows"], Int[Array, " rows"]] | None:
         """Return which rows have no choice in the token number ``length``, from 1, and what it is; None if all have."""
         if length > self._tokens.shape[1]:
             return None
         tokens = self._tokens[sentences, length - 1]
-        return tokens >= 0, tokens.clamp(min=0)
+        return tokens >= 0, tokens.clip(min=0)

@@ -1,7 +1,9 @@
 """What search needs of a model, and what it gives back.
 
 Search knows token ids, never text, and never the class of a model: whatever
-has ``start`` and ``step`` can be searched, a lookup table included.
+has ``start`` and ``step`` can be searched, a lookup table included. Its arrays
+may be numpy's or torch's, on any device: search computes with the same kind,
+on the same device, and goes by the lengths of the sources it is given.
 
 Axis names, the same in every signature of this package:
     batch       sentences
@@ -20,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Int
-from torch import Tensor
+
+from seq2seq_attn.decoding.arrays import Array
 
 _State = TypeVar("_State", bound="DecodingState")
 StateT = TypeVar("StateT", bound="DecodingState")
@@ -30,7 +33,7 @@ StateT = TypeVar("StateT", bound="DecodingState")
 class DecodingState(Protocol):
     """What a model carries from step to step, one entry per row; a value, never changed in place."""
 
-    def select(self: _State, rows: Int[Tensor, " kept"], /) -> _State:
+    def select(self: _State, rows: Int[Array, " kept"], /) -> _State:
         """Return the state of ``rows``, in their order; repeats and omissions are allowed."""
         ...
 
@@ -38,8 +41,8 @@ class DecodingState(Protocol):
 class Step(NamedTuple):
     """What one step of a model gives; any tuple in this order will do."""
 
-    log_probs: Float[Tensor, "rows vocab"]
-    weights: Float[Tensor, "rows source_len"]
+    log_probs: Float[Array, "rows vocab"]
+    weights: Float[Array, "rows source_len"]
     state: DecodingState
 
 
@@ -51,7 +54,7 @@ class StepModel(Protocol[StateT]):
     its neighbors or on padding; then a sentence translates the same in any batch.
     """
 
-    def start(self, source: Any, source_lengths: Int[Tensor, " batch"], /) -> StateT:
+    def start(self, source: Any, source_lengths: Int[Array, " batch"], /) -> StateT:
         """Read the source sentences; return a state of one row per sentence, in their order.
 
         Search hands ``source`` on as it got it: token ids for a model, something else for a model of models.
@@ -59,10 +62,17 @@ class StepModel(Protocol[StateT]):
         ...
 
     def step(
-        self, tokens: Int[Tensor, " rows"], state: StateT, /
-    ) -> tuple[Float[Tensor, "rows vocab"], Float[Tensor, "rows source_len"], StateT]:
+        self, tokens: Int[Array, " rows"], state: StateT, /
+    ) -> tuple[Float[Array, "rows vocab"], Float[Array, "rows source_len"], StateT]:
         """Feed each row its newest token; return a ``Step``: what may come next, attention, new state."""
         ...
+
+
+@runtime_checkable
+class Attending(StepModel[Any], Protocol):
+    """A model that says whether its attention means anything."""
+
+    attends: bool
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,8 @@ class Hypothesis:
         score: what the search ranks by; ``log_prob`` where it does not rank.
         finished: whether the end-of-sentence token was reached within the length limit.
         weights: attention while predicting each token and, when finished, the
-            end-of-sentence token; on the CPU, columns cut to the sentence's own source length.
+            end-of-sentence token; of the model's kind, in the memory of the machine, columns cut to the sentence's own
+            source length.
         token_log_probs: one per row of ``weights``; they sum to ``log_prob``.
     """
 
@@ -83,16 +94,16 @@ class Hypothesis:
     log_prob: float
     score: float
     finished: bool
-    weights: Float[Tensor, "target_len source_len"]
+    weights: Float[Array, "target_len source_len"]
     token_log_probs: tuple[float, ...]
 
 
 class Past(NamedTuple):
     """What the rows of a step have behind them: all that a rule may look at."""
 
-    tokens: Int[Tensor, "rows length"]  # chosen so far, without the begin-of-sentence token
-    sentences: Int[Tensor, " rows"]  # which sentence of the batch each row translates
-    left: Int[Tensor, " rows"] | None = None  # tokens that still fit, the next one and the end counted, where known
+    tokens: Int[Array, "rows length"]  # chosen so far, without the begin-of-sentence token
+    sentences: Int[Array, " rows"]  # which sentence of the batch each row translates
+    left: Int[Array, " rows"] | None = None  # tokens that still fit, the next one and the end counted, where known
 
 
 @runtime_checkable
@@ -103,7 +114,7 @@ class Rule(Protocol):
     a row gets the same answer in any batch.
     """
 
-    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past, /) -> Float[Tensor, "rows vocab"]:
+    def __call__(self, log_probs: Float[Array, "rows vocab"], past: Past, /) -> Float[Array, "rows vocab"]:
         """Return what search ranks by, minus infinity for what must not come next; the argument stays as it is.
 
         No rank may be above 0: beam search stops as soon as nothing at most 0 that is still to come can help.
@@ -138,7 +149,7 @@ class Search(Protocol):
         self,
         model: StepModel[StateT],
         source: Any,
-        source_lengths: Int[Tensor, " batch"],
+        source_lengths: Int[Array, " batch"],
         demands: Demands | None = None,
         /,
     ) -> list[list[Hypothesis]]:

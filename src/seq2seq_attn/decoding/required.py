@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.choices import SpecialTokens
 from seq2seq_attn.decoding.prefixes import check_tokens, padded
 from seq2seq_attn.decoding.protocol import Demands
@@ -28,10 +28,10 @@ _NEVER = float("-inf")
 class Progress(NamedTuple):
     """How far each row is with each phrase of its sentence."""
 
-    spelled: Int[Tensor, "*rows phrases"]  # the most tokens of it that the row ends with
-    met: Bool[Tensor, "*rows phrases"]  # it stands somewhere, and the word after it has begun
+    spelled: Int[Array, "*rows phrases"]  # the most tokens of it that the row ends with
+    met: Bool[Array, "*rows phrases"]  # it stands somewhere, and the word after it has begun
 
-    def select(self, rows: Int[Tensor, " kept"]) -> Progress:
+    def select(self, rows: Int[Array, " kept"]) -> Progress:
         """Return those of ``rows``."""
         return Progress(self.spelled[rows], self.met[rows])
 
@@ -41,17 +41,17 @@ class Going(NamedTuple):
 
     rows: Rows
     progress: Progress
-    given: Bool[Tensor, " rows"]  # whether what comes next is given
-    has_result: Bool[Tensor, " batch"]  # whether a sentence has a finished hypothesis
+    given: Bool[Array, " rows"]  # whether what comes next is given
+    has_result: Bool[Array, " batch"]  # whether a sentence has a finished hypothesis
 
 
 class Offers(NamedTuple):
     """What each row could be continued with, best first."""
 
-    values: Float[Tensor, "rows chosen"]  # ranks
-    tokens: Int[Tensor, "rows chosen"]
-    log_probs: Float[Tensor, "rows chosen"]  # the model's own
-    banks: Int[Tensor, "rows chosen"] | None = None  # required tokens that are there then; None: nothing is required
+    values: Float[Array, "rows chosen"]  # ranks
+    tokens: Int[Array, "rows chosen"]
+    log_probs: Float[Array, "rows chosen"]  # the model's own
+    banks: Int[Array, "rows chosen"] | None = None  # required tokens that are there then; None: nothing is required
 
 
 class RequiredPhrases:
@@ -72,33 +72,33 @@ class RequiredPhrases:
         demands: Demands,
         ranking: Ranking,
         special: SpecialTokens,
-        word_starts: Bool[Tensor, " vocab"] | None,
+        word_starts: Bool[Array, " vocab"] | None,
     ) -> None:
         limits = ranking.limits
         if len(demands.required) != len(limits):
             raise ValueError(f"there are required phrases of {len(demands.required)} sentences, but {len(limits)}")
-        device = limits.device
         self._limits = limits
         self._eos = special.eos
-        self._word_starts = None if word_starts is None else word_starts.to(device)
+        self._word_starts = None if word_starts is None else arrays.moved(word_starts, like=limits)
         for row, phrases in enumerate(demands.required):
             for phrase in phrases:
                 self._check(phrase, f"a required phrase of sentence {demands.number(row)}", ranking, special)
         distinct = [self._not_in_others(list(dict.fromkeys(map(tuple, phrases)))) for phrases in demands.required]
         most = max(map(len, distinct))
         every = [phrase for phrases in distinct for phrase in [*phrases, *[()] * (most - len(phrases))]]
-        self._phrases = padded(every, device).view(len(distinct), most, -1)
-        self._lengths = (self._phrases >= 0).sum(dim=2)
-        self._totals = self._lengths.sum(dim=1)
+        self._phrases = padded(every, like=limits).reshape(len(distinct), most, -1)
+        self._lengths = (self._phrases >= 0).sum(axis=2)
+        self._totals = self._lengths.sum(axis=1)
         self.longest_total = int(self._totals.max())
-        tails = torch.tensor([_tails(phrase, self._phrases.shape[2]) for phrase in every], device=device)
-        self._tails = tails.view(len(distinct), most, *tails.shape[1:])
+        tails = [_tails(phrase, self._phrases.shape[2]) for phrase in every]
+        table = arrays.array(tails, like=limits, dtype="bool")
+        self._tails = table.reshape(len(distinct), most, *table.shape[1:])
         self._check_room(demands)
 
-    def first(self, sentences: Int[Tensor, " rows"]) -> Progress:
+    def first(self, sentences: Int[Array, " rows"]) -> Progress:
         """Return the progress of rows that have written nothing."""
         lengths = self._lengths[sentences]
-        return Progress(torch.zeros_like(lengths), lengths == 0)
+        return Progress(arrays.full(lengths.shape, 0, like=lengths), lengths == 0)
 
     def narrow(self, ranks: Ranks, rows: Rows, progress: Progress) -> Ranks:
         """Let only words begin where a phrase has just been written, and writing it again would not fit."""
@@ -106,12 +106,13 @@ class RequiredPhrases:
             return ranks
         lengths = self._lengths[rows.sentences]
         waiting = lengths * (~progress.met & (progress.spelled == lengths))
-        again = rows.length + self._missing(progress, rows.sentences) + waiting.sum(dim=1)
-        late = (waiting > 0).any(dim=1) & (again >= self._limits[rows.sentences])
+        again = rows.length + self._missing(progress, rows.sentences) + waiting.sum(axis=1)
+        late = (waiting > 0).any(axis=1) & (again >= self._limits[rows.sentences])
         if not bool(late.any()):
             return ranks
-        inside = ~self._word_starts.index_fill(0, torch.tensor([self._eos], device=late.device), True)
-        return ranks._replace(ranks=ranks.ranks.masked_fill(late.unsqueeze(1) & inside, _NEVER))
+        inside = ~self._word_starts
+        inside[self._eos] = False
+        return ranks._replace(ranks=arrays.masked(ranks.ranks, late[:, None] & inside, _NEVER))
 
     def offer(self, ranks: Ranks, live: Going, best: Offers) -> Offers:
         """Add to the best tokens of each row what goes on with a phrase, and leave out what does not fit.
@@ -129,71 +130,74 @@ class RequiredPhrases:
         demanding = (self._totals[sentences] > 0) & ~live.given
         missing = self._missing(progress, sentences)
         more, wanted = self._more(rows, progress, demanding)
-        same = more.unsqueeze(2) == more.unsqueeze(1)
-        wanted = wanted & ~(same & wanted.unsqueeze(1)).tril(diagonal=-1).any(dim=2)
-        twice = ((best.tokens.unsqueeze(2) == more.unsqueeze(1)) & wanted.unsqueeze(1)).any(dim=2)
+        numbers = arrays.arange(more.shape[1], like=more)
+        same_before = (more[:, :, None] == more[:, None]) & (numbers[:, None] > numbers)
+        wanted = wanted & ~(same_before & wanted[:, None]).any(axis=2)
+        twice = ((best.tokens[:, :, None] == more[:, None]) & wanted[:, None]).any(axis=2)
 
-        tokens = torch.cat([best.tokens, more], dim=1)
-        log_probs = torch.cat([best.log_probs, ranks.log_probs.gather(1, more)], dim=1)
-        allowed = ranks.allowed.gather(1, more).masked_fill(~wanted, _NEVER)
-        values = torch.cat([best.values.masked_fill(twice, _NEVER), allowed], dim=1)
+        tokens = arrays.concat([best.tokens, more], axis=1)
+        log_probs = arrays.concat([best.log_probs, arrays.take_along(ranks.log_probs, more)], axis=1)
+        allowed = arrays.masked(arrays.take_along(ranks.allowed, more), ~wanted, _NEVER)
+        values = arrays.concat([arrays.masked(best.values, twice, _NEVER), allowed], axis=1)
         left = self._missing_after(progress, sentences, tokens)
-        fits = rows.length + left < self._limits[sentences].unsqueeze(1)
-        fits = torch.where(tokens == self._eos, (missing == 0).unsqueeze(1), fits) | ~demanding.unsqueeze(1)
-        values = values.masked_fill(~fits, _NEVER)
+        fits = rows.length + left < self._limits[sentences][:, None]
+        fits = arrays.where(tokens == self._eos, (missing == 0)[:, None], fits) | ~demanding[:, None]
+        values = arrays.masked(values, ~fits, _NEVER)
         lost = self._lost(values, sentences, live.has_result) & demanding
-        anyway = fits & torch.cat([torch.zeros_like(twice), wanted[:, :-1], torch.ones_like(wanted[:, -1:])], dim=1)
-        values = torch.where(lost.unsqueeze(1), log_probs.masked_fill(~anyway, _NEVER), values)
-        return Offers(values, tokens, log_probs, self._totals[sentences].unsqueeze(1) - left)
+        neither = arrays.full(twice.shape, False, like=twice)
+        end = arrays.full((len(wanted), 1), True, like=wanted)
+        anyway = fits & arrays.concat([neither, wanted[:, :-1], end], axis=1)
+        values = arrays.where(lost[:, None], arrays.masked(log_probs, ~anyway, _NEVER), values)
+        return Offers(values, tokens, log_probs, self._totals[sentences][:, None] - left)
 
-    def _more(self, rows: Rows, progress: Progress, demanding: Tensor) -> tuple[Tensor, Tensor]:
+    def _more(self, rows: Rows, progress: Progress, demanding: Array) -> tuple[Array, Array]:
         """Return tokens that bring phrases nearer, and the end, and which of them each row should have a look at."""
         sentences = rows.sentences
         whole = progress.spelled == self._lengths[sentences]
-        onward = ~progress.met & ~whole & demanding.unsqueeze(1)
+        onward = ~progress.met & ~whole & demanding[:, None]
         # beginning anew may be shorter than going on, if that would spoil a phrase that waits for a word to start
-        anew = onward & (~progress.met & whole).any(dim=1, keepdim=True)
-        firsts = self._phrases[sentences, :, 0].clamp(min=0)
+        anew = onward & (~progress.met & whole).any(axis=1)[:, None]
+        firsts = self._phrases[sentences, :, 0].clip(min=0)
         end = demanding & (self._limits[sentences] == rows.length)
-        ends = torch.full_like(sentences, self._eos).unsqueeze(1)
+        ends = arrays.full((len(sentences), 1), self._eos, like=sentences)
         return (
-            torch.cat([self._next(progress, sentences), firsts, ends], dim=1),
-            torch.cat([onward, anew, end.unsqueeze(1)], dim=1),
+            arrays.concat([self._next(progress, sentences), firsts, ends], axis=1),
+            arrays.concat([onward, anew, end[:, None]], axis=1),
         )
 
-    def _missing_after(self, progress: Progress, sentences: Tensor, tokens: Tensor) -> Int[Tensor, "rows chosen"]:
+    def _missing_after(self, progress: Progress, sentences: Array, tokens: Array) -> Int[Array, "rows chosen"]:
         after = self.follow(progress, sentences, tokens)
-        flat = Progress(after.spelled.flatten(0, 1), after.met.flatten(0, 1))
-        return self._missing(flat, sentences.repeat_interleave(tokens.shape[1])).view_as(tokens)
+        phrases = after.met.shape[2]
+        flat = Progress(after.spelled.reshape(-1, phrases), after.met.reshape(-1, phrases))
+        return self._missing(flat, arrays.repeat(sentences, tokens.shape[1])).reshape(tokens.shape)
 
-    def _lost(self, values: Tensor, sentences: Tensor, has_result: Bool[Tensor, " batch"]) -> Bool[Tensor, " rows"]:
+    def _lost(self, values: Array, sentences: Array, has_result: Bool[Array, " batch"]) -> Bool[Array, " rows"]:
         """Tell which rows belong to a sentence that nothing can come of."""
-        goes_on = (values > _NEVER).any(dim=1)
-        hopes = has_result.long().index_add(0, sentences, goes_on.long())
-        return hopes[sentences] == 0
+        goes_on = (values > _NEVER).any(axis=1)
+        hopes = arrays.copy(has_result)
+        hopes[sentences[goes_on]] = True
+        return ~hopes[sentences]
 
-    def follow(
-        self, progress: Progress, sentences: Int[Tensor, " rows"], tokens: Int[Tensor, "rows chosen"]
-    ) -> Progress:
+    def follow(self, progress: Progress, sentences: Int[Array, " rows"], tokens: Int[Array, "rows chosen"]) -> Progress:
         """Return the progress of each row with each of its ``tokens``, as (rows, chosen, phrases)."""
         phrases, lengths = self._phrases[sentences], self._lengths[sentences]
-        each = torch.arange(phrases.shape[1], device=tokens.device)
-        tails = self._tails[sentences.unsqueeze(1), each, progress.spelled]
-        longer = (tokens[:, :, None, None] == phrases.unsqueeze(1)) & tails.unsqueeze(1)
-        numbers = torch.arange(1, phrases.shape[2] + 1, device=tokens.device)
-        complete = (progress.spelled == lengths).unsqueeze(1)
+        each = arrays.arange(phrases.shape[1], like=tokens)
+        tails = self._tails[sentences[:, None], each, progress.spelled]
+        longer = (tokens[:, :, None, None] == phrases[:, None]) & tails[:, None]
+        numbers = arrays.arange(phrases.shape[2], start=1, like=tokens)
+        complete = (progress.spelled == lengths)[:, None]
         if self._word_starts is not None:
-            complete = complete & (self._word_starts[tokens] | (tokens == self._eos)).unsqueeze(2)
-        spelled = (longer * numbers).amax(dim=3)
-        return Progress(spelled, (progress.met.unsqueeze(1) | complete).expand_as(spelled))
+            complete = complete & (self._word_starts[tokens] | (tokens == self._eos))[:, :, None]
+        spelled = arrays.largest(longer * numbers, axis=3)
+        return Progress(spelled, arrays.broadcast(progress.met[:, None] | complete, spelled.shape))
 
-    def _next(self, progress: Progress, sentences: Int[Tensor, " rows"]) -> Int[Tensor, "rows phrases"]:
+    def _next(self, progress: Progress, sentences: Int[Array, " rows"]) -> Int[Array, "rows phrases"]:
         """Return the token that goes on with each phrase; any at all for one that is complete."""
         phrases = self._phrases[sentences]
-        place = progress.spelled.clamp(max=phrases.shape[2] - 1).unsqueeze(2)
-        return phrases.gather(2, place).squeeze(2).clamp(min=0)
+        place = progress.spelled.clip(max=phrases.shape[2] - 1)[:, :, None]
+        return arrays.take_along(phrases, place, axis=2).squeeze(2).clip(min=0)
 
-    def _missing(self, progress: Progress, sentences: Int[Tensor, " rows"]) -> Int[Tensor, " rows"]:
+    def _missing(self, progress: Progress, sentences: Int[Array, " rows"]) -> Int[Array, " rows"]:
         """Return how many tokens of phrases are still to be written, the shortest way; see the top of the file."""
         lengths = self._lengths[sentences]
         pending = ~progress.met & (progress.spelled == lengths)  # until a word starts
@@ -201,8 +205,8 @@ class RequiredPhrases:
         saved = progress.spelled * begun
         if self._word_starts is not None:
             inside = ~self._word_starts[self._next(progress, sentences)]
-            saved = saved - (lengths * pending).sum(dim=1, keepdim=True) * inside
-        return (lengths * begun).sum(dim=1) - (saved * begun).amax(dim=1).clamp(min=0)
+            saved = saved - (lengths * pending).sum(axis=1)[:, None] * inside
+        return (lengths * begun).sum(axis=1) - arrays.largest(saved * begun).clip(min=0)
 
     def _not_in_others(self, phrases: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
         """Return the phrases that are not met by meeting another one."""
@@ -229,15 +233,16 @@ class RequiredPhrases:
             rule.check(phrase, what)
 
     def _check_room(self, demands: Demands) -> None:
-        sentences = torch.arange(len(self._limits), device=self._limits.device)
+        sentences = arrays.arange(len(self._limits), like=self._limits)
         progress = self.first(sentences)
-        prefixes = padded(demands.prefixes or [()] * len(sentences), self._limits.device)
-        for tokens in prefixes.unbind(1):
-            after = self.follow(progress, sentences, tokens.unsqueeze(1))
-            given = (tokens >= 0).unsqueeze(1)
-            progress = Progress(*(new.squeeze(1).where(given, old) for new, old in zip(after, progress, strict=True)))
-        needed = (prefixes >= 0).sum(dim=1) + self._missing(progress, sentences) + 1
-        for row in ((needed > self._limits) & (self._totals > 0)).nonzero().flatten().tolist():
+        prefixes = padded(demands.prefixes or [()] * len(sentences), like=self._limits)
+        for tokens in prefixes.T:
+            after = self.follow(progress, sentences, tokens[:, None])
+            given = (tokens >= 0)[:, None]
+            pairs = zip(after, progress, strict=True)
+            progress = Progress(*(arrays.where(given, new.squeeze(1), old) for new, old in pairs))
+        needed = (prefixes >= 0).sum(axis=1) + self._missing(progress, sentences) + 1
+        for row in arrays.places_of((needed > self._limits) & (self._totals > 0)).tolist():
             raise ConfigError(
                 f"what must appear in sentence {demands.number(row)} has {int(needed[row])} tokens with its end, but "
                 f"its translation may have {int(self._limits[row])} at most; ask for less, or make max_length or "

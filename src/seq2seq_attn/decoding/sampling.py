@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
-from torch.nn.functional import pad
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.choices import SpecialTokens, best_choices, check_numbers
 from seq2seq_attn.decoding.lengths import LengthLimit
 from seq2seq_attn.decoding.noise import gumbel_noise, random_numbers, source_keys
@@ -84,7 +83,7 @@ class SamplingSearch:
         self,
         model: StepModel[StateT],
         source: Any,
-        source_lengths: Int[Tensor, " batch"],
+        source_lengths: Int[Array, " batch"],
         demands: Demands | None = None,
         /,
     ) -> list[list[Hypothesis]]:
@@ -103,7 +102,7 @@ class SamplingSearch:
             )
         if not len(source_lengths):
             return []
-        with torch.inference_mode():
+        with arrays.without_gradients(source_lengths):
             trellis, leaves = self._search(model, source, source_lengths, demands)
         paths = trellis.paths()
         found = []
@@ -113,17 +112,16 @@ class SamplingSearch:
         return found
 
     def _search(
-        self, model: StepModel[StateT], source: Any, source_lengths: Int[Tensor, " batch"], demands: Demands | None
-    ) -> tuple[Trellis, Int[Tensor, "batch samples"]]:
+        self, model: StepModel[StateT], source: Any, source_lengths: Int[Array, " batch"], demands: Demands | None
+    ) -> tuple[Trellis, Int[Array, "batch samples"]]:
         """Run the model; return the record, and in it the newest token of every sample."""
-        device = source_lengths.device
         ranking = Ranking(self.special, self.limit, self.rules, source_lengths, demands)
-        trellis = Trellis(len(source_lengths), device)
-        leaves = trellis.roots.repeat_interleave(self.samples)
-        rows = ranking.first(leaves.clone())
-        places = torch.arange(len(leaves), device=device)  # of the rows among all samples
+        trellis = Trellis(len(source_lengths), like=source_lengths)
+        leaves = arrays.repeat(trellis.roots, self.samples)
+        rows = ranking.first(arrays.copy(leaves))
+        places = arrays.arange(len(leaves), like=leaves)  # of the rows among all samples
         keys = self._sample_keys(source, source_lengths)
-        tokens = torch.full_like(leaves, self.bos)
+        tokens = arrays.full(leaves.shape, self.bos, like=leaves)
         state = model.start(source, source_lengths)
         if self.samples > 1:
             state = state.select(rows.sentences)
@@ -133,51 +131,50 @@ class SamplingSearch:
             nodes = trellis.grow(
                 parents=leaves[places],
                 tokens=tokens,
-                log_probs=log_probs.gather(1, tokens.unsqueeze(1)).squeeze(1),
-                rows=torch.arange(len(places), device=device),
+                log_probs=arrays.take_along(log_probs, tokens[:, None]).squeeze(1),
+                rows=arrays.arange(len(places), like=places),
                 weights=weights,
             )
-            leaves[places] = torch.where(possible, nodes, leaves[places])
+            leaves[places] = arrays.where(possible, nodes, leaves[places])
             live = possible & (tokens != self.eos) & (ranking.limits[rows.sentences] > rows.length)
-            kept = live.nonzero().squeeze(1)
+            kept = arrays.places_of(live)
             if 0 < len(kept) < len(places):
                 state = state.select(kept)
             places, keys, tokens = places[kept], keys[kept], tokens[kept]
             rows = ranking.follow(rows, kept, tokens)
-        return trellis, leaves.view(-1, self.samples)
+        return trellis, leaves.reshape(-1, self.samples)
 
-    def _sample_keys(self, source: Any, source_lengths: Int[Tensor, " batch"]) -> Int[Tensor, " rows"]:
-        numbers = torch.arange(self.samples, device=source_lengths.device).unsqueeze(0)
-        return random_numbers(source_keys(source, source_lengths, self.seed), numbers).flatten()
+    def _sample_keys(self, source: Any, source_lengths: Int[Array, " batch"]) -> Int[Array, " rows"]:
+        numbers = arrays.arange(self.samples, like=source_lengths)[None]
+        return random_numbers(source_keys(source, source_lengths, self.seed), numbers).reshape(-1)
 
     def _draw(
-        self, allowed: Float[Tensor, "rows vocab"], keys: Int[Tensor, " rows"], length: int
-    ) -> tuple[Bool[Tensor, " rows"], Int[Tensor, " rows"]]:
+        self, allowed: Float[Array, "rows vocab"], keys: Int[Array, " rows"], length: int
+    ) -> tuple[Bool[Array, " rows"], Int[Array, " rows"]]:
         """Return for each row whether anything may come next, and what is drawn as token number ``length``."""
-        best = allowed.amax(dim=1)
+        best = arrays.largest(allowed)
         check_numbers(best)
-        step_keys = random_numbers(keys, torch.full((1, 1), length, device=keys.device)).squeeze(1)
+        step_keys = random_numbers(keys, arrays.full((1, 1), length, like=keys)).squeeze(1)
         size = max(1, _AT_ONCE // allowed.shape[1])
         parts = [
             draw(self._reshaped(allowed[begin : begin + size]), step_keys[begin : begin + size])
             for begin in range(0, len(keys), size)
         ]
-        return best > _NEVER, torch.cat(parts)
+        return best > _NEVER, arrays.concat(parts)
 
-    def _reshaped(self, allowed: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows vocab"]:
+    def _reshaped(self, allowed: Float[Array, "rows vocab"]) -> Float[Array, "rows vocab"]:
         """Return the logarithms of what to draw with, up to a constant: tempered and cut, float64."""
-        best = allowed.amax(dim=1, keepdim=True).double()
+        allowed = arrays.cast(allowed, "float64")
+        best = arrays.largest(allowed, keepdims=True)
         # Less the best: so it is 0 at any temperature. Where nothing may come, nothing is subtracted.
-        shaped = (allowed.double() - best.clamp(min=torch.finfo(best.dtype).min)) / self.temperature
+        shaped = (allowed - arrays.masked(best, best == _NEVER, 0)) / self.temperature
         if 0 < self.top_k < shaped.shape[1]:
             values, tokens = best_choices(shaped, self.top_k)
-            shaped = torch.full_like(shaped, _NEVER).scatter(1, tokens, values)
+            shaped = arrays.put_along(arrays.full(shaped.shape, _NEVER, like=shaped), tokens, values)
         return shaped if self.top_p == 1 else nucleus(shaped, self.top_p)
 
 
-def nucleus(
-    log_weights: Float[Tensor, "rows vocab"], top_p: float, width: int = _NUCLEUS
-) -> Float[Tensor, "rows vocab"]:
+def nucleus(log_weights: Float[Array, "rows vocab"], top_p: float, width: int = _NUCLEUS) -> Float[Array, "rows vocab"]:
     """Return minus infinity for what is outside the fewest tokens that have ``top_p`` of the probability.
 
     Args:
@@ -186,17 +183,18 @@ def nucleus(
         width: tokens to look at first; sorting the whole vocabulary takes longer than the model.
     """
     values, tokens = best_choices(log_weights, width)
-    shares = (values - log_weights.logsumexp(dim=1, keepdim=True)).exp()
-    sums = shares.cumsum(dim=1)
+    shares = arrays.exp(values - arrays.log_sum_exp(log_weights, axis=1))
+    sums = shares.cumsum(axis=1)
     outside = sums - shares >= top_p
-    kept = torch.full_like(log_weights, _NEVER).scatter(1, tokens, values.masked_fill(outside, _NEVER))
+    never = arrays.full(log_weights.shape, _NEVER, like=log_weights)
+    kept = arrays.put_along(never, tokens, arrays.masked(values, outside, _NEVER))
     wider = sums[:, -1] < top_p
     if width < log_weights.shape[1] and bool(wider.any()):
         kept[wider] = nucleus(log_weights[wider], top_p, width * 8)
     return kept
 
 
-def draw(log_weights: Float[Tensor, "rows vocab"], keys: Int[Tensor, " rows"]) -> Int[Tensor, " rows"]:
+def draw(log_weights: Float[Array, "rows vocab"], keys: Int[Array, " rows"]) -> Int[Array, " rows"]:
     """Draw a token of each row; ``log_weights`` are logarithms of probabilities, up to a constant, float64.
 
     The largest sum of a log-probability and Gumbel noise is a fair draw (Maddison, Tarlow and Minka 2014, section 2,
@@ -207,10 +205,10 @@ def draw(log_weights: Float[Tensor, "rows vocab"], keys: Int[Tensor, " rows"]) -
     """
     rows, vocab = log_weights.shape
     size = math.isqrt(vocab - 1) + 1
-    blocks = pad(log_weights, (0, size * size - vocab), value=_NEVER).view(rows, size, size)
-    places = torch.arange(2 * size, device=keys.device).unsqueeze(0)
-    for_blocks, for_tokens = gumbel_noise(keys, places).chunk(2, dim=1)
-    block = (blocks.logsumexp(dim=2) + for_blocks).argmax(dim=1)
-    inside = blocks[torch.arange(rows, device=keys.device), block]
-    token = block * size + (inside + for_tokens).argmax(dim=1)
-    return token.clamp(max=vocab - 1)  # where nothing may come, any token
+    more = arrays.full((rows, size * size - vocab), _NEVER, like=log_weights)
+    blocks = arrays.concat([log_weights, more], axis=1).reshape(rows, size, size)
+    noise = gumbel_noise(keys, arrays.arange(2 * size, like=keys)[None])
+    block = (arrays.log_sum_exp(blocks, axis=2).squeeze(2) + noise[:, :size]).argmax(axis=1)
+    inside = blocks[arrays.arange(rows, like=keys), block]
+    token = block * size + (inside + noise[:, size:]).argmax(axis=1)
+    return token.clip(max=vocab - 1)  # where nothing may come, any token

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.errors import ConfigError, did_you_mean
 
 _UNSEEN = 1e-6
@@ -53,12 +53,12 @@ class Scoring:
         self.length_penalty = length_penalty
         self.coverage_penalty = coverage_penalty
 
-    def upto(self, longest: int, device: torch.device) -> LengthScores:
-        """Return the scores of hypotheses of up to ``longest`` tokens."""
-        lengths = torch.arange(longest + 1, dtype=torch.float64, device=device)
-        divisors, rewards = torch.ones_like(lengths), torch.zeros_like(lengths)
+    def upto(self, longest: int, *, like: Array) -> LengthScores:
+        """Return the scores of hypotheses of up to ``longest`` tokens, for arrays of the kind of ``like``."""
+        lengths = arrays.cast(arrays.arange(longest + 1, like=like), "float64")
+        divisors, rewards = (arrays.full(lengths.shape, value, like=lengths) for value in (1, 0))
         if self.normalization == "average":
-            divisors = lengths.clamp(min=1) ** self.length_penalty  # an empty hypothesis scores 0
+            divisors = lengths.clip(min=1) ** self.length_penalty  # an empty hypothesis scores 0
         elif self.normalization == "gnmt":
             divisors = ((5 + lengths) / 6) ** self.length_penalty
         elif self.normalization == "reward":
@@ -67,11 +67,11 @@ class Scoring:
 
 
 def log_coverage(
-    attended: Float[Tensor, "rows source_len"], source_lengths: Int[Tensor, " rows"]
-) -> Float[Tensor, " rows"]:
+    attended: Float[Array, "rows source_len"], source_lengths: Int[Array, " rows"]
+) -> Float[Array, " rows"]:
     """Return the sum of equation 14 over the source positions of each row's own sentence; 0 if all are covered."""
-    own = torch.arange(attended.shape[1], device=attended.device) < source_lengths.unsqueeze(1)
-    return attended.clamp(_UNSEEN, 1).log().masked_fill(~own, 0).sum(dim=1)
+    own = arrays.arange(attended.shape[1], like=attended) < source_lengths[:, None]
+    return arrays.masked(arrays.log(attended.clip(_UNSEEN, 1)), ~own, 0).sum(axis=1)
 
 
 class LengthScores:
@@ -82,17 +82,15 @@ class LengthScores:
         rewards: by length, never falling.
     """
 
-    def __init__(self, divisors: Float[Tensor, " lengths"], rewards: Float[Tensor, " lengths"]) -> None:
+    def __init__(self, divisors: Float[Array, " lengths"], rewards: Float[Array, " lengths"]) -> None:
         self._divisors = divisors
         self._rewards = rewards
 
-    def score(self, log_probs: Float[Tensor, "*any"], length: int) -> Float[Tensor, "*any"]:
+    def score(self, log_probs: Float[Array, "*any"], length: int) -> Float[Array, "*any"]:
         """Return the scores of hypotheses that are all ``length`` tokens long."""
         return log_probs / self._divisors[length] + self._rewards[length]
 
-    def best_possible(
-        self, log_probs: Float[Tensor, " batch"], limits: Int[Tensor, " batch"]
-    ) -> Float[Tensor, " batch"]:
+    def best_possible(self, log_probs: Float[Array, " batch"], limits: Int[Array, " batch"]) -> Float[Array, " batch"]:
         """Return a score that no continuation exceeds, whatever the model says.
 
         Tokens to come add at most 0 to a log-probability, which is itself at most 0; the divisor and the reward

@@ -6,21 +6,23 @@ stay, best first. Equal ones stay in the order they came in.
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 
 _NEVER = float("-inf")
+_LAST = 2**63 - 1  # no turn comes after it
 
 
-def by_total(totals: Float[Tensor, "beams places"], beam: int) -> Int[Tensor, "beams beam"]:
+def by_total(totals: Float[Array, "beams places"], beam: int) -> Int[Array, "beams beam"]:
     """Return the best ones."""
-    return totals.sort(dim=1, descending=True, stable=True).indices[:, :beam]
+    return arrays.ordered(totals, descending=True)[:, :beam]
 
 
 def by_group(
-    totals: Float[Tensor, "beams places"], tokens: Int[Tensor, "beams places"], beam: int, groups: int, diversity: float
-) -> Int[Tensor, "beams beam"]:
+    totals: Float[Array, "beams places"], tokens: Int[Array, "beams places"], beam: int, groups: int, diversity: float
+) -> Int[Array, "beams beam"]:
     """Let groups choose one after the other, and each avoid what those before it chose.
 
     Diverse beam search with Hamming diversity, Vijayakumar et al. (2018), algorithm 1,
@@ -35,21 +37,22 @@ def by_group(
         groups: of each sentence.
         diversity: the cost.
     """
-    totals = totals.view(-1, groups, totals.shape[1])
-    tokens = tokens.view_as(totals)
-    chosen = tokens.new_empty(len(tokens), 0)
+    totals = totals.reshape(-1, groups, totals.shape[1])
+    tokens = tokens.reshape(totals.shape)
+    chosen = tokens[:, 0, :0]
     order = []
     for group in range(groups):
-        uses = (tokens[:, group].unsqueeze(2) == chosen.unsqueeze(1)).sum(dim=2)
+        uses = (tokens[:, group, :, None] == chosen[:, None]).sum(axis=2)
         order.append(by_total(totals[:, group] - diversity * uses, beam))
-        real = totals[:, group].gather(1, order[-1]) > _NEVER
-        chosen = torch.cat([chosen, tokens[:, group].gather(1, order[-1]).where(real, -1)], dim=1)
-    return torch.stack(order, dim=1).flatten(0, 1)
+        real = arrays.take_along(totals[:, group], order[-1]) > _NEVER
+        taken = arrays.where(real, arrays.take_along(tokens[:, group], order[-1]), -1)
+        chosen = arrays.concat([chosen, taken], axis=1)
+    return arrays.concat(order, axis=1).reshape(len(tokens) * groups, -1)
 
 
 def by_bank(
-    totals: Float[Tensor, "beams places"], banks: Int[Tensor, "beams places"], beam: int, highest: int
-) -> Int[Tensor, "beams beam"]:
+    totals: Float[Array, "beams places"], banks: Int[Array, "beams places"], beam: int, highest: int
+) -> Int[Array, "beams beam"]:
     """Divide a beam evenly among those that have as many required tokens.
 
     Dynamic beam allocation, Post and Vilar (2018), https://aclanthology.org/N18-1119, without a loop as by Hu et al.
@@ -62,10 +65,10 @@ def by_bank(
         beam: places to give.
         highest: the number of the highest bank that there can be.
     """
-    order = totals.sort(dim=1, descending=True, stable=True).indices
-    banks = banks.gather(1, order)
-    members = banks.unsqueeze(2) == torch.arange(highest + 1, device=banks.device)
-    turn = members.cumsum(dim=1).gather(2, banks.unsqueeze(2)).squeeze(2)
+    order = arrays.ordered(totals, descending=True)
+    banks = arrays.take_along(banks, order)
+    members = banks[:, :, None] == arrays.arange(highest + 1, like=banks)
+    turn = arrays.take_along(members.cumsum(axis=1), banks[:, :, None], axis=2).squeeze(2)
     turn = turn * (highest + 1) - banks
-    turn = turn.masked_fill(totals.gather(1, order) == _NEVER, torch.iinfo(turn.dtype).max)
-    return order.gather(1, turn.sort(dim=1, stable=True).indices[:, :beam])
+    turn = arrays.masked(turn, arrays.take_along(totals, order) == _NEVER, _LAST)
+    return arrays.take_along(order, arrays.ordered(turn)[:, :beam])

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from seq2seq_attn.alignment import Links, ReferenceLinks, flip, link_source_words, link_words
-from seq2seq_attn.checkpoint.load import find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
 from seq2seq_attn.config.schema import TextCorpus
 from seq2seq_attn.data.corpus import SentencePair, read_corpus
 from seq2seq_attn.data.links import AlignedPair, read_aligned
@@ -58,7 +58,7 @@ class Aligner:
         _check_directions(folders)
         translators = [Translator.load(folder, device=device) for folder in folders]
         for folder, translator in zip(folders, translators, strict=True):
-            if not translator.model.attends:
+            if not translator.attends:
                 raise ConfigError(
                     f"{folder}: this model has no attention, so it cannot say which words belong together"
                 )

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seq2seq_attn.checkpoint.average import average_parameters, write_average
-from seq2seq_attn.checkpoint.contents import Info, read_info
-from seq2seq_attn.checkpoint.load import CHECKPOINTS, CONFIG, TOKENIZER, find_checkpoint, read_run_config
-from seq2seq_attn.checkpoint.store import BEST, LAST
+from seq2seq_attn.checkpoint.folders import BEST, CHECKPOINTS, CONFIG, LAST, TOKENIZER, find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.info import Info, read_info
 from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.errors import CheckpointError, ConfigError
 from seq2seq_attn.evaluation.metrics import higher_is_better

@@ -46,7 +46,7 @@ def calibrate(translator: Translator, pairs: Sequence[SentencePair], *, bins: in
             chunk = pairs[begin : begin + CHUNK]
             for batch, forced in force(translator, chunk):
                 for row, length in enumerate(batch.target_lengths.tolist()):
-                    best = _log_probs(translator.model, batch, forced, row, length).max(dim=-1)
+                    best = _log_probs(translator.trained("calibration"), batch, forced, row, length).max(dim=-1)
                     confidences.append(best.values.exp().double().clamp(max=1).cpu().numpy())
                     correct.append((best.indices == batch.target_out[row, :length]).cpu().numpy())
             bar.update(len(chunk))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seq2seq_attn.checkpoint.load import find_checkpoint
+from seq2seq_attn.checkpoint.folders import find_checkpoint
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.compare import Comparison, check_comparison, compare_systems

@@ -10,8 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from seq2seq_attn.checkpoint import load_checkpoint
-from seq2seq_attn.checkpoint.contents import INFO
-from seq2seq_attn.checkpoint.load import CHECKPOINTS, CONFIG, TOKENIZER, Checkpoint, find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.folders import CHECKPOINTS, CONFIG, TOKENIZER, find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.info import INFO
+from seq2seq_attn.checkpoint.load import Checkpoint
 from seq2seq_attn.config.schema import Config
 from seq2seq_attn.data.corpus import SentencePair, read_corpus
 from seq2seq_attn.data.encoded import EncodedCorpus

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from seq2seq_attn.checkpoint.load import find_checkpoint
+from seq2seq_attn.checkpoint.folders import find_checkpoint
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.errors import ConfigError

@@ -28,11 +28,11 @@ def force(translator: Translator, pairs: Sequence[SentencePair]) -> Iterator[tup
     targets = [ids[:most] for ids in tokenizers.target.encode_batch([pair.target for pair in pairs])]
     wanted = [number for number, pair in enumerate(pairs) if pair.source.strip() and pair.target.strip()]
     wanted.sort(key=lambda number: (len(targets[number]), len(sources[number])))
-    translator.model.eval()
+    model = translator.trained("reading all of a translation at once").eval()
     for begin in range(0, len(wanted), size):
         numbers = wanted[begin : begin + size]
         batch = collate([sources[number] for number in numbers], [targets[number] for number in numbers], numbers)
         batch = batch.to(translator.device)
         with torch.inference_mode():
-            forced = translator.model(batch.source, batch.source_lengths, batch.target_in)
+            forced = model(batch.source, batch.source_lengths, batch.target_in)
         yield batch, forced

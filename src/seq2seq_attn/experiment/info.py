@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seq2seq_attn.checkpoint.contents import count_parameters, read_info
-from seq2seq_attn.checkpoint.load import CHECKPOINTS, TOKENIZER, find_checkpoint, read_run_config
-from seq2seq_attn.checkpoint.store import BEST, LAST
+from seq2seq_attn.checkpoint.folders import BEST, CHECKPOINTS, LAST, TOKENIZER, find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.info import count_parameters, read_info
 from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.data.tokenizers import Tokenizers
 from seq2seq_attn.experiment.run_folder import EVALUATION

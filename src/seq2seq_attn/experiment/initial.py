@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from seq2seq_attn.checkpoint.contents import MODEL, read_info
-from seq2seq_attn.checkpoint.load import Checkpoint, find_checkpoint, load_checkpoint
+from seq2seq_attn.checkpoint.folders import find_checkpoint
+from seq2seq_attn.checkpoint.info import MODEL, read_info
+from seq2seq_attn.checkpoint.load import Checkpoint, load_checkpoint
 from seq2seq_attn.config.schema import Config
 from seq2seq_attn.data.tokenizers import Tokenizer, Tokenizers
 from seq2seq_attn.errors import CheckpointError, ConfigError, DataError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from seq2seq_attn.checkpoint.load import CHECKPOINTS
+from seq2seq_attn.checkpoint.folders import CHECKPOINTS
 from seq2seq_attn.config import Config
 from seq2seq_attn.data.links import alignment_files, read_linked
 from seq2seq_attn.data.prepare import PreparedData, open_prepared, prepare

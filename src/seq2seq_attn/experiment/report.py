@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2seq_attn.checkpoint.contents import count_parameters, read_info
-from seq2seq_attn.checkpoint.load import find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.info import count_parameters, read_info
 from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.errors import UserError
 from seq2seq_attn.evaluation.by_length import LengthBucket

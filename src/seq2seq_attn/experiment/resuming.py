@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from seq2seq_attn.checkpoint.contents import Info, read_parameters, read_training
+from seq2seq_attn.checkpoint.contents import read_parameters, read_training
+from seq2seq_attn.checkpoint.info import Info
 from seq2seq_attn.errors import CheckpointError
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import seed_everything

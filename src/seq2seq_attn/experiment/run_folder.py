@@ -6,8 +6,8 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from seq2seq_attn.checkpoint.contents import INFO, read_info
-from seq2seq_attn.checkpoint.load import CHECKPOINTS, CONFIG, TOKENIZER, read_run_config
+from seq2seq_attn.checkpoint.folders import CHECKPOINTS, CONFIG, TOKENIZER, read_run_config
+from seq2seq_attn.checkpoint.info import INFO, read_info
 from seq2seq_attn.config import Config, dump_config
 from seq2seq_attn.data.prepare import PREPARING
 from seq2seq_attn.errors import CheckpointError, ConfigError

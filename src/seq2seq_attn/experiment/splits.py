@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2seq_attn.checkpoint.load import find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
 from seq2seq_attn.config.schema import Config, TextCorpus
 from seq2seq_attn.data.corpus import SentencePair, read_corpus, read_lines
 from seq2seq_attn.errors import ConfigError, DataError, did_you_mean

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from seq2seq_attn.checkpoint import CheckpointStore
-from seq2seq_attn.checkpoint.contents import Info
-from seq2seq_attn.checkpoint.load import CHECKPOINTS
+from seq2seq_attn.checkpoint.folders import CHECKPOINTS
+from seq2seq_attn.checkpoint.info import Info
 from seq2seq_attn.config import Config, load_config
 from seq2seq_attn.data.links import read_linked
 from seq2seq_attn.data.prepare import PreparedData

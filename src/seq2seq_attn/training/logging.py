@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from seq2seq_attn.errors import TrainingError
 from seq2seq_attn.files import write_atomic
-from seq2seq_attn.runtime import optional_import
+from seq2seq_attn.libraries import optional_import
 from seq2seq_attn.training.objectives.base import PARTS
 
 Record = Mapping[str, object]

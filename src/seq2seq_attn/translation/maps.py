@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
-from seq2seq_attn.data.batching import collate_source
+from seq2seq_attn.data.padding import padded_sources
 from seq2seq_attn.data.tokenizers import BOS, EOS, Tokenizer
+from seq2seq_attn.decoding import ForcedSearch, StepModel, arrays
 from seq2seq_attn.errors import UserError
-from seq2seq_attn.translation.members import Member
+from seq2seq_attn.translation.members import Member, is_trained
 from seq2seq_attn.translation.sources import MAX_SOURCE_TOKENS
-from seq2seq_attn.translation.translation import TokenMap, Translation
+from seq2seq_attn.translation.translation import Part, TokenMap, Translation
+
+if TYPE_CHECKING:
+    from seq2seq_attn.models.base import Seq2Seq
+
+Ids: TypeAlias = NDArray[np.int64]
+_Map: TypeAlias = tuple[Part, int, int, NDArray[Any]]  # part, layer, head, weights
 
 
 def written_tokens(target: str | Translation, tokenizer: Tokenizer) -> list[int]:
@@ -39,10 +48,11 @@ def token_maps(member: Member, text: str, target: str | Translation) -> list[Tok
         return []
     ids = tokenizers.source.encode(text)[: MAX_SOURCE_TOKENS - 1]
     read = [BOS, *written[:-1]]
-    source, lengths = collate_source([ids])
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        maps = model.attention_maps(source.to(device), lengths.to(device), torch.tensor([read], device=device))
+    source, lengths = padded_sources([ids])
+    if is_trained(model):
+        maps = _all_maps(model, source, lengths, read)
+    else:
+        maps = [("cross", 1, 0, _weights(model, source, lengths, written))]
     from_source = _tokens(tokenizers.source, [*ids, EOS])
     from_target = _tokens(tokenizers.target, written)
     labels = {
@@ -51,9 +61,26 @@ def token_maps(member: Member, text: str, target: str | Translation) -> list[Tok
         "cross": (from_target, from_source),
     }
     return [
-        TokenMap(part, layer, head, weights[0].float().cpu().numpy(), *labels[part])
+        TokenMap(part, layer, head, weights.astype(np.float32, copy=False), *labels[part])
         for part, layer, head, weights in maps
     ]
+
+
+def _all_maps(model: Seq2Seq, source: Ids, lengths: Ids, read: list[int]) -> list[_Map]:
+    """Return what every head of a trained model made of a target."""
+    import torch
+
+    given = [torch.as_tensor(ids, device=next(model.parameters()).device) for ids in (source, lengths, [read])]
+    with torch.inference_mode():
+        maps = model.attention_maps(*given)
+    return [(found.part, found.layer, found.head, arrays.to_numpy(found.weights[0])) for found in maps]
+
+
+def _weights(model: StepModel[Any], source: Ids, lengths: Ids, written: list[int]) -> NDArray[Any]:
+    """Return what a model that can only be searched shows of itself while it is made to write."""
+    target = written[:-1] if written[-1] == EOS else written
+    ((found,),) = ForcedSearch(bos=BOS, eos=EOS, targets=[target])(model, source, lengths)
+    return arrays.to_numpy(found.weights)[: len(written)]
 
 
 def _tokens(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seq2seq_attn.alignment import link_words, word_numbers
 from seq2seq_attn.data.tokenizers import EOS, SPECIALS, UNK, Tokenizers
-from seq2seq_attn.decoding import Hypothesis
+from seq2seq_attn.decoding import Hypothesis, arrays
 from seq2seq_attn.translation.sources import Sentence
 from seq2seq_attn.translation.translation import Translation
 from seq2seq_attn.translation.unknown_words import UnknownWords
@@ -69,5 +69,4 @@ class Results:
 
 
 def _weights(found: Hypothesis) -> NDArray[np.float32]:
-    weights: NDArray[np.float32] = found.weights.float().numpy()
-    return weights
+    return arrays.to_numpy(found.weights).astype(np.float32, copy=False)

@@ -6,18 +6,17 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 
-import torch
+import numpy as np
 from jaxtyping import Bool
-from torch import Tensor
 
 from seq2seq_attn.config.schema import DecodingConfig, SamplingConfig
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
 from seq2seq_attn.data.tokenizers.base import is_word_character
-from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, LengthLimit, Scoring, Search
+from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, LengthLimit, Scoring, Search, arrays
 from seq2seq_attn.decoding.protocol import Rule
 from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
 from seq2seq_attn.decoding.sampling import SamplingSearch
-from seq2seq_attn.decoding.scoring import log_coverage
+from seq2seq_attn.decoding.scoring import LengthScores, log_coverage
 from seq2seq_attn.errors import ConfigError
 
 # Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese and Japanese.
@@ -43,9 +42,9 @@ class TargetTokens:
         return [self.tokenizer.surface(number) for number in range(len(self.tokenizer))]
 
     @cached_property
-    def word_starts(self) -> Bool[Tensor, " vocab"]:
+    def word_starts(self) -> Bool[np.ndarray, " vocab"]:
         """Which tokens do not go on with a word: they begin with a space, a sign, or in a script without spaces."""
-        return torch.tensor([not _goes_on(surface) for surface in self.surfaces])
+        return np.array([not _goes_on(surface) for surface in self.surfaces])
 
     def end_in_a_word(self, ids: Sequence[int]) -> bool:
         """Tell whether a letter or digit is the last that these tokens write, in a script with spaces."""
@@ -147,21 +146,22 @@ class Scores:
 
     def __init__(self, scoring: Scoring) -> None:
         self._scoring = scoring
-        self._longest = 0
-        self._by_length = scoring.upto(0, torch.device("cpu"))
+        self._longest = -1
+        self._by_length: LengthScores
 
     def __call__(self, found: Hypothesis) -> float:
         """Return the score of one."""
         length = len(found.token_log_probs)
+        weights = found.weights
         if length > self._longest:
             self._longest = 2 * length
-            self._by_length = self._scoring.upto(self._longest, torch.device("cpu"))
-        score = self._by_length.score(torch.tensor([found.log_prob], dtype=torch.float64), length)
+            self._by_length = self._scoring.upto(self._longest, like=weights)
+        score = self._by_length.score(arrays.array([found.log_prob], like=weights, dtype="float64"), length)
         if self._scoring.coverage_penalty:
-            attended = found.weights.double().sum(dim=0, keepdim=True)
-            covered = log_coverage(attended, torch.tensor([attended.shape[1]]))
+            attended = arrays.cast(weights, "float64").sum(axis=0)[None]
+            covered = log_coverage(attended, arrays.array([attended.shape[1]], like=weights, dtype="int64"))
             score = score + self._scoring.coverage_penalty * covered
-        return score.item()
+        return float(score[0])
 
 
 def length_limit(decoding: DecodingConfig) -> LengthLimit:

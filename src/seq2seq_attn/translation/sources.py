@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import torch
 from jaxtyping import Int
-from torch import Tensor
 
-from seq2seq_attn.data.batching import collate_source
+from seq2seq_attn.data.padding import padded_sources
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.translation.members import Member
 
 MAX_SOURCE_TOKENS = 1024
@@ -29,7 +29,7 @@ class SourceBatch(NamedTuple):
 
     numbers: list[int]
     source: Any  # what the `start` of the model, or of the models, takes
-    lengths: Int[Tensor, " batch"]  # the first model's
+    lengths: Int[Array, " batch"]  # the first model's
 
 
 class Sources:
@@ -38,12 +38,12 @@ class Sources:
     Args:
         texts: one sentence each.
         members: the models.
-        device: where batches go.
+        like: an array of the kind that the models read, where they read it.
     """
 
-    def __init__(self, texts: Sequence[str], members: Sequence[Member], device: torch.device) -> None:
+    def __init__(self, texts: Sequence[str], members: Sequence[Member], *, like: Array) -> None:
         self.texts = texts
-        self.device = device
+        self._like = like
         tokenizers = {id(member.tokenizers.source): member.tokenizers.source for member in members}
         encoded = {key: tokenizer.encode_batch(texts) for key, tokenizer in tokenizers.items()}
         self._encoded = [encoded[id(member.tokenizers.source)] for member in members]
@@ -64,8 +64,8 @@ class Sources:
             chosen = wanted[begin : begin + size]
             read = []
             for encoded in self._encoded:
-                source, lengths = collate_source([_cut(encoded[number]) for number in chosen])
-                read.append((source.to(self.device), lengths.to(self.device)))
+                padded = padded_sources([_cut(encoded[number]) for number in chosen])
+                read.append(tuple(arrays.moved(part, like=self._like) for part in padded))
             (source, lengths) = read[0]
             yield SourceBatch(chosen, source if len(read) == 1 else read, lengths)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_attn.alignment import Links
-from seq2seq_attn.models.base import AttentionPart
 
 WEIGHT_DECIMALS = 4
 LOG_PROB_DECIMALS = 6
+
+Part: TypeAlias = Literal["encoder", "decoder", "cross"]
+"""Who looks at whom: source at source, target at target, or target at source."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class TokenMap:
             the one that it writes, and those before that.
     """
 
-    part: AttentionPart
+    part: Part
     layer: int
     head: int
     weights: NDArray[np.float32]

@@ -5,43 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
 from seq2seq_attn.config import change_decoding
 from seq2seq_attn.config.schema import DecodingConfig
-from seq2seq_attn.data.tokenizers import EOS, Tokenizers
-from seq2seq_attn.decoding import BeamSearch, Ensemble, Hypothesis, Search, StepModel
+from seq2seq_attn.data.tokenizers import Tokenizers
+from seq2seq_attn.decoding import Ensemble, StepModel
+from seq2seq_attn.decoding.arrays import Array
+from seq2seq_attn.decoding.protocol import Attending
 from seq2seq_attn.errors import ConfigError, UserError
-from seq2seq_attn.inference import prepare
-from seq2seq_attn.models.base import Seq2Seq
-from seq2seq_attn.translation.constraints import Constraint, EncodedConstraint, demands_of, encode_constraint
+from seq2seq_attn.translation.constraints import Constraint
 from seq2seq_attn.translation.forced import force
 from seq2seq_attn.translation.maps import token_maps, written_tokens
-from seq2seq_attn.translation.members import Member, load_members
+from seq2seq_attn.translation.members import Member, is_trained, load_members, trained
+from seq2seq_attn.translation.plan import Asked, Plan, choose, encode_constraints, make_plan
 from seq2seq_attn.translation.results import Results
-from seq2seq_attn.translation.risk import least_risk
-from seq2seq_attn.translation.searches import Scores, TargetTokens, build_scoring, build_search, length_limit
-from seq2seq_attn.translation.sources import Sentence, SourceBatch, Sources
+from seq2seq_attn.translation.searches import Scores, TargetTokens, build_scoring
+from seq2seq_attn.translation.sources import Sources
+from seq2seq_attn.translation.steppers import steppers
 from seq2seq_attn.translation.translation import TokenMap, Translation, blank
-from seq2seq_attn.translation.unknown_words import UnknownWords, read_lexicon
-from seq2seq_attn.translation.word_ends import WordEnds
 
+if TYPE_CHECKING:
+    import torch
 
-class Plan(NamedTuple):
-    """All that follows from how translations are asked for, made once for many calls."""
-
-    decoding: DecodingConfig
-    wanted: int
-    demanding: bool
-    search: Search
-    results: Results
-    scores: Scores
-
-    def score(self, found: Hypothesis) -> float:
-        """Return what beam search has ranked a hypothesis by, or would have where another search has found it."""
-        return found.score if isinstance(self.search, BeamSearch) else self.scores(found)
+    from seq2seq_attn.models.base import Seq2Seq
 
 
 class Translator:
@@ -51,14 +40,14 @@ class Translator:
     another translator.
 
     Args:
-        model: in evaluation mode.
+        model: in evaluation mode; or one that computes with numpy's arrays, such as an exported one.
         tokenizers: of both languages.
         decoding: how to search when a call does not say.
         others: models that translate with it, as an ensemble; their target vocabulary is the same.
     """
 
     def __init__(
-        self, model: Seq2Seq, tokenizers: Tokenizers, decoding: DecodingConfig, *, others: Sequence[Member] = ()
+        self, model: Attending, tokenizers: Tokenizers, decoding: DecodingConfig, *, others: Sequence[Member] = ()
     ) -> None:
         self.model = model
         self.tokenizers = tokenizers
@@ -71,7 +60,10 @@ class Translator:
     def load(
         cls, run: str | Path | Sequence[str | Path], *, device: str = "auto", checkpoint: str = "best"
     ) -> Translator:
-        """Open a run folder, or a checkpoint folder inside one; several are an ensemble.
+        """Open a run folder, a checkpoint folder inside one, or an exported model; several are an ensemble.
+
+        An exported model is translated with without torch. In an ensemble of both kinds all numbers pass through
+        the memory of the machine.
 
         Args:
             run: the folder; several separated by commas, or a list of them. How to search, and what is
@@ -80,21 +72,48 @@ class Translator:
             checkpoint: ``best``, ``last`` or ``step-...``; only for run folders.
 
         Raises:
-            CheckpointError: if a folder is no run, something in it is missing, damaged or foreign, or the
-                target vocabularies of an ensemble differ.
+            CheckpointError: if a folder is no run and no exported model, something in it is missing, damaged or
+                foreign, or the target vocabularies of an ensemble differ.
+            ConfigError: if there is no such device, or an exported model cannot run on it.
         """
-        members, first = load_members(run, device=device, checkpoint=checkpoint)
-        return cls(first.model, first.tokenizer, first.config.decoding, others=members[1:])
+        members, decoding = load_members(run, device=device, checkpoint=checkpoint)
+        return cls(*members[0], decoding, others=members[1:])
+
+    @property
+    def attends(self) -> bool:
+        """Whether any of the models looks anywhere."""
+        return any(member.model.attends for member in self.members)
+
+    def trained(self, what: str) -> Seq2Seq:
+        """Return the first model as it was trained.
+
+        Args:
+            what: needs it, for the error.
+
+        Raises:
+            UserError: if it is an exported one, which can be searched and nothing else.
+        """
+        return trained(self.model, what)
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
+        """Where the first model is, if it is torch's."""
+        return next(self.trained("a device").parameters()).device
+
+    @cached_property
+    def _like(self) -> Array:
+        """An array of the kind that search computes with, and where; numpy's, unless all models are torch's."""
+        models = [member.model for member in self.members if is_trained(member.model)]
+        return next(models[0].parameters()) if len(models) == len(self.members) else np.empty(0)
 
     def stepper(self, precision: str) -> StepModel[Any]:
-        """Return what search runs, made once for each precision of its matrix products."""
+        """Return what search runs, made once for each precision of its matrix products.
+
+        Raises:
+            ConfigError: if a model does not have this precision.
+        """
         if precision not in self._steppers:
-            models: list[StepModel[Any]] = [prepare(member.model, precision) for member in self.members]
+            models = steppers([member.model for member in self.members], precision)
             self._steppers[precision] = models[0] if len(models) == 1 else Ensemble(models)
         return self._steppers[precision]
 
@@ -153,15 +172,16 @@ class Translator:
         asked = change_decoding(
             decoding or self.decoding, {key: value for key, value in changes.items() if value is not None}
         )
-        encoded = self._encode(constraints, len(texts), asked)
+        encoded = encode_constraints(constraints, len(texts), self._target_tokens, asked)
         plan = self._planned(asked, count, any(constraint.required for constraint in encoded))
-        sources = Sources(texts, self.members, self.device)
+        sources = Sources(texts, self.members, like=self._like)
         found: list[list[Translation]] = [[blank(text)] * count for text in texts]
         wanted = [number for number, text in enumerate(texts) if text.strip()]
         for batch in sources.batches(wanted, asked.batch_sentences):
-            hypotheses = self._search(plan, batch, [encoded[number] for number in batch.numbers] if encoded else [])
+            demanded = [encoded[number] for number in batch.numbers] if encoded else []
+            hypotheses = plan.run(self.stepper(asked.precision), batch, demanded, self._target_tokens)
             for number, candidates in zip(batch.numbers, hypotheses, strict=True):
-                found[number] = _choose(plan, sources[number], candidates)
+                found[number] = choose(plan, sources[number], candidates)
         return found
 
     def score(
@@ -190,7 +210,7 @@ class Translator:
             raise UserError(f"there are {len(sources)} sources, but {len(targets)} targets; give one to each")
         decoding = decoding or self.decoding
         scores, results, tokenizer = Scores(build_scoring(decoding)), Results(self.tokenizers), self.tokenizers.target
-        read = Sources(sources, self.members, self.device)
+        read = Sources(sources, self.members, like=self._like)
         written = [written_tokens(target, tokenizer) for target in targets]
         found = [blank(source) for source in sources]
         wanted = [number for number, source in enumerate(sources) if source.strip() or len(written[number]) > 1]
@@ -234,61 +254,9 @@ class Translator:
         if count < 1:
             raise ConfigError(f"n_best is {count}, but it must be at least 1")
         last = self._plan
-        if last is not None and last[:3] == (decoding, count, demanding):
+        if last is not None and last.asked == (decoding, count, demanding):
             return last
-        search = build_search(decoding, self._target_tokens, count=count, demanding=demanding)
-        unknown_words = None
-        if decoding.replace_unknown:
-            if not any(member.model.attends for member in self.members):
-                raise ConfigError(
-                    "replace_unknown needs a model with attention, which says what source word is meant; this model "
-                    "has none"
-                )
-            lexicon = {} if decoding.lexicon is None else read_lexicon(decoding.lexicon)
-            unknown_words = UnknownWords(self.tokenizers, lexicon)
-        results = Results(self.tokenizers, unknown_words)
-        self._plan = Plan(decoding, count, demanding, search, results, Scores(build_scoring(decoding)))
+        self._plan = make_plan(
+            Asked(decoding, count, demanding), self._target_tokens, self.tokenizers, attends=self.attends
+        )
         return self._plan
-
-    def _encode(
-        self, constraints: Sequence[Constraint] | None, count: int, decoding: DecodingConfig
-    ) -> list[EncodedConstraint]:
-        if constraints is None:
-            return []
-        if len(constraints) != count:
-            raise UserError(f"there are {len(constraints)} constraints for {count} sentences; give one to each")
-        encoded: dict[Constraint, EncodedConstraint] = {}
-        for constraint in constraints:
-            if constraint not in encoded:
-                encoded[constraint] = encode_constraint(constraint, self.tokenizers.target)
-                if decoding.forbidden:
-                    encoded[constraint].check_allowed(self._target_tokens.without(decoding.forbidden))
-        return [encoded[constraint]._replace(place=constraint.place) for constraint in constraints]
-
-    def _search(
-        self, plan: Plan, batch: SourceBatch, constraints: Sequence[EncodedConstraint]
-    ) -> list[list[Hypothesis]]:
-        most = length_limit(plan.decoding)(batch.lengths).tolist()
-        for constraint, limit in zip(constraints, most, strict=False):
-            constraint.check_length(limit)
-        search, tokens = plan.search, self._target_tokens
-        ends = [constraint.prefix if tokens.end_in_a_word(constraint.prefix) else () for constraint in constraints]
-        if any(ends):
-            rule = WordEnds(ends, tokens.word_starts, EOS)
-            search = build_search(plan.decoding, tokens, count=plan.wanted, demanding=plan.demanding, more_rules=[rule])
-        model = self.stepper(plan.decoding.precision)
-        return search(model, batch.source, batch.lengths, demands_of(constraints))
-
-
-def _choose(plan: Plan, sentence: Sentence, candidates: Sequence[Hypothesis]) -> list[Translation]:
-    """Return as many of the candidates as are wanted."""
-    results, risk = plan.results, plan.decoding.minimum_risk
-    texts = [results.text(sentence, found) for found in candidates]
-    if risk is not None:
-        chosen = least_risk(candidates, texts, risk, count=plan.wanted)
-    else:
-        scores = [plan.score(found) for found in candidates]
-        # finished ones first; beam search has them in this order already
-        order = sorted(range(len(scores)), key=lambda place: (not candidates[place].finished, -scores[place]))
-        chosen = [(place, scores[place]) for place in order]
-    return [results.translation(sentence, candidates[place], score=score, text=texts[place]) for place, score in chosen]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from jaxtyping import Bool, Float
-from torch import Tensor
 
-from seq2seq_attn.decoding import Past
+from seq2seq_attn.decoding import Past, arrays
+from seq2seq_attn.decoding.arrays import Array
 
 
 class WordEnds:
@@ -20,15 +20,15 @@ class WordEnds:
         eos: end-of-sentence token.
     """
 
-    def __init__(self, prefixes: Sequence[Sequence[int]], word_starts: Bool[Tensor, " vocab"], eos: int) -> None:
-        self._ends = torch.tensor([len(prefix) or -1 for prefix in prefixes])
+    def __init__(self, prefixes: Sequence[Sequence[int]], word_starts: Bool[np.ndarray, " vocab"], eos: int) -> None:
+        self._ends = np.array([len(prefix) or -1 for prefix in prefixes])
         self._goes_on = ~word_starts
         self._goes_on[eos] = False
 
-    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past) -> Float[Tensor, "rows vocab"]:
+    def __call__(self, log_probs: Float[Array, "rows vocab"], past: Past) -> Float[Array, "rows vocab"]:
         """Give no chance to tokens that would make the last word of the prefix longer."""
-        device = log_probs.device
-        at_end = self._ends.to(device)[past.sentences] == past.tokens.shape[1]
+        at_end = arrays.moved(self._ends, like=log_probs)[past.sentences] == past.tokens.shape[1]
         if not bool(at_end.any()):
             return log_probs
-        return log_probs.masked_fill(at_end.unsqueeze(1) & self._goes_on.to(device), float("-inf"))
+        goes_on = arrays.moved(self._goes_on, like=log_probs)
+        return arrays.masked(log_probs, at_end[:, None] & goes_on, float("-inf"))

@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
-from seq2seq_attn.runtime import optional_import
+from seq2seq_attn.libraries import optional_import
 from seq2seq_attn.visualization.page_style import STYLE
 from seq2seq_attn.visualization.picture import visible
 

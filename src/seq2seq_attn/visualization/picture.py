@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from seq2seq_attn.errors import UserError
 from seq2seq_attn.files import write_atomic
-from seq2seq_attn.runtime import optional_import
+from seq2seq_attn.libraries import optional_import
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.protocol import Past
 from seq2seq_attn.decoding.rules.automaton import PhraseAutomaton, holds
 from seq2seq_attn.errors import ConfigError
 
 _NEVER = float("-inf")
+_Tables: TypeAlias = tuple[Int[Array, "states tokens"], Bool[Array, "states tokens"], Bool[Array, "states tokens"]]
 
 
 class ForbiddenPhrases:
@@ -54,27 +56,26 @@ class ForbiddenPhrases:
             if not more.any():
                 break
             banned |= more
-        self._tables = {
-            torch.device("cpu"): (
-                torch.from_numpy(following.astype(np.int16) if len(following) < 2**15 else following),
-                torch.from_numpy(banned),
-                torch.from_numpy(automaton.pending[following] & others),
-            )
-        }
+        self._tables: _Tables = (
+            following.astype(np.int16) if len(following) < 2**15 else following,
+            banned,
+            automaton.pending[following] & others,
+        )
+        self._elsewhere: dict[Any, _Tables] = {}  # by device
 
-    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past) -> Float[Tensor, "rows vocab"]:
+    def __call__(self, log_probs: Float[Array, "rows vocab"], past: Past) -> Float[Array, "rows vocab"]:
         """Give no chance to a token that makes a phrase complete."""
         if not self._phrases:
             return log_probs
-        following, banned, pending = self._on(log_probs.device)
+        following, banned, pending = self._beside(log_probs)
         if log_probs.shape[1] != following.shape[1]:
             raise ValueError(f"there are surfaces of {following.shape[1]} tokens, but {log_probs.shape[1]} to choose")
         states = self._states(following, past.tokens)
         forbidden = banned[states]
         if past.left is not None and bool((past.left == 1).any()):
             # the text ends behind the last token that fits, with or without an end of the sentence
-            forbidden = forbidden | (pending[states] & (past.left == 1).unsqueeze(1))
-        return log_probs.masked_fill(forbidden, _NEVER)
+            forbidden = forbidden | (pending[states] & (past.left == 1)[:, None])
+        return arrays.masked(log_probs, forbidden, _NEVER)
 
     def check(self, tokens: Sequence[int], what: str) -> None:
         """Refuse a demand that holds a forbidden phrase.
@@ -91,14 +92,17 @@ class ForbiddenPhrases:
             if holds(text, phrase):
                 raise ConfigError(f"{what} has the forbidden phrase {phrase!r} in it; ask for one, or forbid the other")
 
-    def _states(self, following: Tensor, tokens: Int[Tensor, "rows length"]) -> Int[Tensor, " rows"]:
-        states = torch.zeros(len(tokens), dtype=torch.long, device=tokens.device)
-        for newest in tokens.unbind(1):
-            states = following[states, newest].long()
+    def _states(self, following: Array, tokens: Int[Array, "rows length"]) -> Int[Array, " rows"]:
+        states = arrays.full((len(tokens),), 0, like=tokens)
+        for newest in tokens.T:
+            states = arrays.cast(following[states, newest], "int64")
         return states
 
-    def _on(self, device: torch.device) -> tuple[Tensor, Bool[Tensor, "states vocab"], Bool[Tensor, "states vocab"]]:
-        if device not in self._tables:
-            following, banned, pending = self._tables[torch.device("cpu")]
-            self._tables[device] = (following.to(device), banned.to(device), pending.to(device))
-        return self._tables[device]
+    def _beside(self, log_probs: Float[Array, "rows vocab"]) -> _Tables:
+        """Return the tables where the model's numbers are, moved there once."""
+        if isinstance(log_probs, np.ndarray):
+            return self._tables
+        if log_probs.device not in self._elsewhere:
+            following, banned, pending = (arrays.moved(table, like=log_probs) for table in self._tables)
+            self._elsewhere[log_probs.device] = following, banned, pending
+        return self._elsewhere[log_probs.device]

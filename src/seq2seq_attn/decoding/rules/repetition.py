@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from jaxtyping import Float
-from torch import Tensor
 
+from seq2seq_attn.decoding import arrays
+from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.protocol import Past
 from seq2seq_attn.errors import ConfigError
 
@@ -27,17 +28,20 @@ class NoRepeatNGram:
             raise ConfigError(f"no_repeat_ngram is {size}, but an n-gram has at least 1 token; 0 tokens means no rule")
         self.size = size
 
-    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past) -> Float[Tensor, "rows vocab"]:
+    def __call__(self, log_probs: Float[Array, "rows vocab"], past: Past) -> Float[Array, "rows vocab"]:
         """Give no chance to a token that would complete an n-gram of the past."""
         if past.tokens.shape[1] < self.size:
             return log_probs
-        written = past.tokens.unfold(1, self.size, 1)  # rows, places, size
-        newest = past.tokens[:, past.tokens.shape[1] - self.size + 1 :]
-        again = (written[:, :, :-1] == newest.unsqueeze(1)).all(dim=2)
-        rows, places = again.nonzero().unbind(1)
-        if not len(rows):
+        count = past.tokens.shape[1] - self.size + 1
+        each = arrays.arange(count, like=past.tokens)[:, None] + arrays.arange(self.size, like=past.tokens)
+        written = past.tokens[:, each]  # rows, places, size
+        newest = past.tokens[:, count:]
+        again = (written[:, :, :-1] == newest[:, None]).all(axis=2)
+        found = arrays.places_of(again.reshape(-1))
+        if not len(found):
             return log_probs
-        ranks = log_probs.clone()
+        rows, places = found // count, found % count
+        ranks = arrays.copy(log_probs)
         ranks[rows, written[rows, places, -1]] = _NEVER
         return ranks
 
@@ -58,8 +62,9 @@ class RepetitionPenalty:
             raise ConfigError(f"repetition_penalty is {factor}, but it must be a finite number of at least 1")
         self.factor = factor
 
-    def __call__(self, log_probs: Float[Tensor, "rows vocab"], past: Past) -> Float[Tensor, "rows vocab"]:
+    def __call__(self, log_probs: Float[Array, "rows vocab"], past: Past) -> Float[Array, "rows vocab"]:
         """Multiply the log-probabilities of the tokens of the past by the factor."""
         if self.factor == 1 or not past.tokens.shape[1]:
             return log_probs
-        return log_probs.scatter(1, past.tokens, log_probs.gather(1, past.tokens) * self.factor)
+        written = arrays.take_along(log_probs, past.tokens)
+        return arrays.put_along(log_probs, past.tokens, written * self.factor)

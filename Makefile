@@ -1,5 +1,5 @@
 # make demo   install, train on the toy corpus, score it, translate, draw attention
-# make test   install, a browser for the pages too, then every test that this machine can run
+# make test   install, Node packages and a browser for the pages too, then every test that this machine can run
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,8 +34,10 @@ check: install
 	$(BIN)/mypy
 
 test: check
+	scripts/install_web.sh
 	scripts/install_browser.sh
 	$(BIN)/python -m pytest --numprocesses auto
+	test ! -d web/node_modules || npm test --prefix web
 
 format: install
 	$(BIN)/ruff format src tests scripts

@@ -1,0 +1,28 @@
+/** Tokens with all that is known of them. */
+
+import { words } from "../tokenizers/characters.js";
+import { EOS, UNK, type Tokenizer } from "../tokenizers/index.js";
+import type { Token } from "./translation.js";
+
+/** Return what a vocabulary knows of a token. */
+export function describe(tokenizer: Tokenizer, id: number): Token {
+  const special = id <= EOS && id !== UNK;
+  return { token: tokenizer.token(id), surface: tokenizer.surface(id), wordStart: tokenizer.isWordStart(id), special, id };
+}
+
+/** Return the tokens that a model reads of a sentence, its end included; an unknown one that is a word shows that word. */
+export function sourceTokens(tokenizer: Tokenizer, text: string, ids: readonly number[]): Token[] {
+  const numbers = tokenizer.wordNumbers(text);
+  const own = words(text);
+  const units = tokenizer.units(text);
+  const alone = (all: readonly number[], number: number): boolean => all.indexOf(number) === all.lastIndexOf(number);
+  const found = ids.map((id, place) => {
+    const token = { ...describe(tokenizer, id), wordStart: place === 0 || numbers[place] !== numbers[place - 1] };
+    if (id !== UNK) return token;
+    const word = numbers[place]!;
+    const unit = units.numbers[place]!;
+    const shown = (alone(numbers, word) ? own[word] : "") || (alone(units.numbers, unit) ? units.words[unit] : "");
+    return shown ? { ...token, surface: (token.wordStart ? " " : "") + shown } : token;
+  });
+  return [...found, describe(tokenizer, EOS)];
+}

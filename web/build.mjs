@@ -11,7 +11,10 @@ const WEB = dirname(fileURLToPath(import.meta.url));
 const PACKAGE = join(WEB, "..", "src", "seq2seq_attn");
 
 // What each bundle is made of, and which file of the Python package it becomes; styles become a file beside it.
-const BUNDLES = [];
+const BUNDLES = [
+  { entry: "src/serve/index.ts", output: "serving/assets/serve.js" },
+  { entry: "src/serve/serve.css", output: "serving/assets/serve.css" },
+];
 
 /** Return the bundles by path, as text. */
 async function bundled() {

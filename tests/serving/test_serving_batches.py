@@ -71,7 +71,9 @@ def test_many_at_once_never_enter_twice():
     translator = recorded()
     with running(translator, batch_sentences=3) as server:
         answers = [
-            server.later("/translate", {"text": some_sentences(1 + number % 4, seed=number), "beam_size": 1 + number % 3})
+            server.later(
+                "/translate", {"text": some_sentences(1 + number % 4, seed=number), "beam_size": 1 + number % 3}
+            )
             for number in range(15)
         ]
         for answer in answers:

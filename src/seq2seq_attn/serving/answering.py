@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,15 +11,20 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.serving.events import MEDIA_TYPE, Event, Progress
-from seq2seq_attn.serving.messages import ErrorAnswer, ScoreRequest, TranslateAnswer, TranslateRequest
+from seq2seq_attn.serving.messages import (
+    AttendAnswer,
+    AttendRequest,
+    ErrorAnswer,
+    ScoreRequest,
+    TranslateAnswer,
+    TranslateRequest,
+)
 from seq2seq_attn.serving.models import ServedModel
 from seq2seq_attn.serving.refusals import Refusal, too_late
+from seq2seq_attn.serving.rendering import panel_so_far, render_document, render_results
 from seq2seq_attn.serving.service import Service, results_of
-from seq2seq_attn.serving.work import Ask, Job, Render
-from seq2seq_attn.translation import Translation, Translator
+from seq2seq_attn.serving.work import Ask, Job
 
-WORDS = ("text", "score", "log_prob", "finished", "truncated")
-WEIGHTS = ("tokens", "source_tokens", "token_log_probs", "alignment", "attention")
 REFUSED: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 }
@@ -74,9 +79,25 @@ def answering(service: Service) -> APIRouter:
         service.limits.check_texts(sources)
         service.limits.check_texts(targets)
         model = service.choose(asked.model)
-        job = Job(Ask(kind="score"), sources, _render(asked.weights), targets=targets)
-        results = await service.answer(request, model, job)
+        render = render_results(model, weights=asked.weights)
+        results = await service.answer(request, model, Job(Ask(kind="score"), sources, render, targets=targets))
         return JSONResponse({"model": model.name, "results": results})
+
+    @router.post("/attend", response_model=AttendAnswer)
+    async def attend(asked: AttendRequest, request: Request) -> JSONResponse:
+        """Give where the model looked while it translated one sentence: an attention document."""
+        service.limits.check_texts([asked.text, *([] if asked.target is None else [asked.target])])
+        service.limits.check_beam(asked.beam_size, 1)
+        model = service.choose(asked.model)
+        render = render_document(model, asked)
+        if asked.target is None:
+            ask = Ask("translate", asked.beam_size)
+            check_search(model, ask)
+            job = Job(ask, [asked.text], render)
+        else:
+            job = Job(Ask("score"), [asked.text], render, targets=[asked.target])
+        (found,) = await service.answer(request, model, job)
+        return JSONResponse(found)
 
     return router
 
@@ -90,15 +111,16 @@ def _translation(
     service.limits.check_beam(asked.beam_size, asked.n_best)
     model = service.choose(asked.model)
     ask = Ask("translate", asked.beam_size, asked.n_best, asked.length_penalty)
-    _check_search(model, ask)
-    render = _render(asked.weights)
+    check_search(model, ask)
+    render = render_results(model, weights=asked.weights, panel=asked.panel)
     if progress is None:
         return model, Job(ask, texts, render)
-    watch = progress.watcher(asyncio.get_running_loop())
-    return model, Job(ask, texts, render, watch=watch, on_result=progress.result)
+    draw = partial(panel_so_far, model=model) if asked.panel else None
+    return model, Job(ask, texts, render, watch=progress.watcher(draw), on_result=progress.result)
 
 
-def _check_search(model: ServedModel, ask: Ask) -> None:
+def check_search(model: ServedModel, ask: Ask) -> None:
+    """Refuse numbers that do not go together, before anything waits for them."""
     if ask.beam_size is not None and ask.n_best > ask.beam_size:
         raise Refusal(
             422,
@@ -125,17 +147,3 @@ def _ending(job: Job, seconds: float) -> Event:
 
 def _listed(texts: str | list[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else texts
-
-
-def _render(weights: bool) -> Render:
-    keys = WORDS + WEIGHTS if weights else WORDS
-
-    def render(translator: Translator, found: Sequence[Translation]) -> dict[str, Any]:
-        del translator
-        return {"source": found[0].source, "translations": [_chosen(one.to_dict(), keys) for one in found]}
-
-    return render
-
-
-def _chosen(everything: dict[str, object], keys: Sequence[str]) -> dict[str, object]:
-    return {key: everything[key] for key in keys}

@@ -91,7 +91,7 @@ def _refusal_of(error: Exception) -> Refusal:
 
 
 def _wrong_request(errors: Sequence[Mapping[str, Any]]) -> Refusal:
-    """Say what is wrong with one of the values that are wrong: a key that is misspelled explains one that is missing."""
+    """Say what is wrong with one of the wrong values: a key that is misspelled explains one that is missing."""
     first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "")
@@ -112,4 +112,17 @@ def _wrong_request(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     return Refusal(422, "wrong_value", f"{key or 'the request'}: {first['msg'].lower()}", "see /openapi.json")
 
 
-_KEYS = ("text", "source", "target", "model", "beam_size", "n_best", "length_penalty", "weights")
+_KEYS = (
+    "text",
+    "source",
+    "target",
+    "model",
+    "beam_size",
+    "n_best",
+    "length_penalty",
+    "weights",
+    "panel",
+    "alternatives",
+    "heads",
+    "beam",
+)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from seq2seq_attn.serving.work import Watch
+from seq2seq_attn.translation import Translation, Translator
 
 MEDIA_TYPE = "text/event-stream"
+PAUSE = 0.05  # seconds between two drawings of a translation that is being written
 
 
 class Event(NamedTuple):
@@ -35,15 +38,25 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._partial: dict[int, str] = {}
+        self._partial: dict[int, dict[str, Any]] = {}
         self._results: list[Event] = []
         self._changed = asyncio.Event()
 
-    def watcher(self, loop: asyncio.AbstractEventLoop) -> Watch:
-        """Return what the thread that translates may call."""
+    def watcher(self, draw: Callable[[Translator, Translation], Any] | None = None) -> Watch:
+        """Return what the thread that translates may call.
 
-        def watch(number: int, text: str) -> None:
-            loop.call_soon_threadsafe(self._begin, number, text)
+        Args:
+            draw: makes what is sent beside the text, now and then; None: nothing is.
+        """
+        loop = asyncio.get_running_loop()
+        drawn: dict[int, float] = {}
+
+        def watch(translator: Translator, number: int, begun: Translation) -> None:
+            partial: dict[str, Any] = {"sentence": number, "text": begun.text}
+            if draw is not None and time.monotonic() - drawn.get(number, -PAUSE) >= PAUSE:
+                partial["panel"] = draw(translator, begun)
+                drawn[number] = time.monotonic()
+            loop.call_soon_threadsafe(self._begin, number, partial)
 
         return watch
 
@@ -70,12 +83,12 @@ class Progress:
         for event in self._news():
             yield event
 
-    def _begin(self, number: int, text: str) -> None:
-        self._partial[number] = text
+    def _begin(self, number: int, partial: dict[str, Any]) -> None:
+        self._partial[number] = {**self._partial.get(number, {}), **partial}
         self._changed.set()
 
     def _news(self) -> list[Event]:
-        begun = [Event("partial", {"sentence": number, "text": text}) for number, text in self._partial.items()]
+        begun = [Event("partial", partial) for partial in self._partial.values()]
         news = [*begun, *self._results]
         self._partial.clear()
         self._results.clear()

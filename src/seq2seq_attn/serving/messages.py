@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +28,7 @@ class TranslateRequest(Request):
     n_best: Annotated[int, Field(ge=1, description="Translations of each sentence.")] = 1
     length_penalty: LengthPenalty = None
     weights: Annotated[bool, Field(description="Give tokens and attention weights, too.")] = False
+    panel: Annotated[bool, Field(description="Give what `/attend` gives of each translation, too.")] = False
 
 
 class ScoreRequest(Request):
@@ -36,6 +37,17 @@ class ScoreRequest(Request):
     source: Annotated[Texts, Field(description="A sentence, or a list of them.")]
     target: Annotated[Texts, Field(description="Its translation, or one for each.")]
     weights: Annotated[bool, Field(description="Give tokens and attention weights, too.")] = False
+
+
+class AttendRequest(Request):
+    """A sentence to look at."""
+
+    text: Annotated[str, Field(description="A sentence.")]
+    target: Annotated[str | None, Field(description="A translation to look at instead of the model's own.")] = None
+    beam_size: BeamSize = None
+    alternatives: Annotated[int, Field(ge=0, le=32, description="How many tokens to tell for each place.")] = 8
+    heads: Annotated[bool, Field(description="Give the maps of every head of every layer, too.")] = True
+    beam: Annotated[bool, Field(description="Give the tree of hypotheses, too.")] = False
 
 
 class TranslationMessage(BaseModel):
@@ -51,6 +63,7 @@ class TranslationMessage(BaseModel):
     token_log_probs: list[float | None] | None = None
     alignment: Annotated[list[tuple[int, int]] | None, Field(description="Links (source word, target word).")] = None
     attention: Annotated[list[list[float]] | None, Field(description="Target tokens x source tokens.")] = None
+    panel: Annotated[dict[str, Any] | None, Field(description="What the attention view draws.")] = None
 
 
 class SentenceMessage(BaseModel):
@@ -65,6 +78,14 @@ class TranslateAnswer(BaseModel):
 
     model: str
     results: list[SentenceMessage]
+
+
+class AttendAnswer(BaseModel):
+    """An attention document, as `seq2seq-attn attend --output FILE.json` writes it."""
+
+    format: str
+    title: str
+    panels: list[dict[str, Any]]
 
 
 class ModelMessage(BaseModel):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import pathlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seq2seq_attn.config import change_decoding
 from seq2seq_attn.config.schema import DecodingConfig
+from seq2seq_attn.data.tokenizers import EOS
 from seq2seq_attn.errors import did_you_mean
 from seq2seq_attn.experiment.info import describe_run
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.refusals import Refusal
-from seq2seq_attn.serving.watching import WatchedModel
+from seq2seq_attn.serving.watching import Path, WatchedModel
 from seq2seq_attn.serving.work import Ask, Piece
-from seq2seq_attn.translation import Translation, Translator, split_runs
+from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translation, Translator, split_runs
 
 
 class ServedModel:
@@ -40,6 +43,11 @@ class ServedModel:
     def describe(self) -> dict[str, Any]:
         """Return what ``GET /models`` says of it."""
         return {"name": self.name, **self.facts, "beam_size": self.decoding.beam_size}
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Codes of source and target."""
+        return self.facts["source_language"], self.facts["target_language"]
 
     def decoding_of(self, ask: Ask) -> DecodingConfig:
         """Return how to search for what is asked.
@@ -106,10 +114,10 @@ class _WatchedTranslator(Translator):
         model = self.stepper(decoding.precision)
         order = self._order(texts) if any(piece.job.watch for piece in pieces) else []
 
-        def see(place: int, tokens: Sequence[int]) -> None:
-            job, number = pieces[order[place]]
+        def see(path: Path) -> None:
+            job, number = pieces[order[path.sentence]]
             if job.watch is not None and not job.gone:
-                job.watch(number, self.tokenizers.target.decode(tokens))
+                job.watch(self, number, self._so_far(job.texts[number], path))
 
         model.wanted = lambda: not all(piece.job.gone for piece in pieces)
         model.watched = frozenset(place for place, number in enumerate(order) if pieces[number].job.watch)
@@ -118,6 +126,24 @@ class _WatchedTranslator(Translator):
             return self.n_best(texts, count=count, decoding=decoding)
         finally:
             model.wanted, model.see = lambda: True, None
+
+    def _so_far(self, text: str, path: Path) -> Translation:
+        """Return a hypothesis that is not finished as a translation."""
+        source, target = self.tokenizers.source, self.tokenizers.target
+        read = [source.id_to_token(token) for token in [*source.encode(text)[: MAX_SOURCE_TOKENS - 1], EOS]]
+        return Translation(
+            source=text,
+            text=target.decode(path.tokens),
+            score=path.log_prob,
+            log_prob=path.log_prob,
+            tokens=tuple(target.id_to_token(token) for token in path.tokens),
+            source_tokens=tuple(read),
+            attention=np.array(path.weights(len(read)), dtype=np.float32),
+            finished=False,
+            truncated=False,
+            alignment=[],
+            token_log_probs=path.log_probs,
+        )
 
     def _order(self, texts: Sequence[str]) -> list[int]:
         """Return the numbers of the texts in the order in which they are searched: the longest first."""
@@ -180,7 +206,9 @@ def _joined(words: Iterable[str]) -> str:
 def _different(names: Sequence[str], runs: Sequence[str]) -> list[str]:
     """Return names that tell the models apart: where two have the same, that of the folder, or else a number."""
     times = Counter(names)
-    better = [name if times[name] == 1 else Path(run).resolve().name for name, run in zip(names, runs, strict=True)]
+    better = [
+        name if times[name] == 1 else pathlib.Path(run).resolve().name for name, run in zip(names, runs, strict=True)
+    ]
     times = Counter(better)
     seen: Counter[str] = Counter()
     found = []

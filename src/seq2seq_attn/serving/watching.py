@@ -7,19 +7,26 @@ from typing import Any, NamedTuple
 
 from seq2seq_attn.decoding import DecodingState, StepModel
 
-See = Callable[[int, Sequence[int]], None]
-
 
 class Abandoned(Exception):  # noqa: N818 - no error: nobody waits for the result
     """Nobody waits for what is searched for."""
 
 
 class Path(NamedTuple):
-    """What a row has read so far."""
+    """What a row has read so far, and where the model looked before it was written."""
 
     sentence: int  # number in the batch
     tokens: tuple[int, ...]
+    log_probs: tuple[float, ...]
     log_prob: float
+    looks: tuple[tuple[Any, int], ...]  # for each token the weights of its step and the row in them
+
+    def weights(self, source_length: int) -> list[list[float]]:
+        """Return where the model looked, (tokens, source_length)."""
+        return [weights[row][:source_length].tolist() for weights, row in self.looks]
+
+
+See = Callable[[Path], None]
 
 
 class Followed(NamedTuple):
@@ -28,13 +35,14 @@ class Followed(NamedTuple):
     state: DecodingState
     paths: tuple[Path, ...]
     log_probs: Any  # (rows of the last step, vocab); None before the first
+    weights: Any  # (rows of the last step, source_len)
     rows: tuple[int, ...]  # of each path its row there
 
     def select(self, rows: Any) -> Followed:
         """Keep ``rows``, repeats allowed."""
         kept = rows.tolist()
         paths, origins = tuple(self.paths[row] for row in kept), tuple(self.rows[row] for row in kept)
-        return Followed(self.state.select(rows), paths, self.log_probs, origins)
+        return Followed(self.state.select(rows), paths, self.log_probs, self.weights, origins)
 
 
 class WatchedModel:
@@ -48,8 +56,8 @@ class WatchedModel:
 
     Attributes:
         wanted: is asked before every step whether to go on.
-        see: is told after every step the number in the batch and the target ids of each watched sentence's best
-            hypothesis so far; None where nothing is watched, which then costs nothing.
+        see: is told before every step the best hypothesis so far of each watched sentence; None where nothing is
+            watched, which then costs nothing.
         watched: numbers in the batch.
     """
 
@@ -65,7 +73,8 @@ class WatchedModel:
         if self.see is None:
             return state
         sentences = range(len(source_lengths))
-        return Followed(state, tuple(Path(number, (), 0.0) for number in sentences), None, tuple(sentences))
+        paths = tuple(Path(number, (), (), 0.0, ()) for number in sentences)
+        return Followed(state, paths, None, None, tuple(sentences))
 
     def step(self, tokens: Any, state: Any, /) -> Any:
         """Read one target token per row.
@@ -80,7 +89,7 @@ class WatchedModel:
         paths = _go_on(state, tokens.tolist())
         self._show(paths)
         log_probs, weights, inner = self.model.step(tokens, state.state)
-        return log_probs, weights, Followed(inner, paths, log_probs, tuple(range(len(paths))))
+        return log_probs, weights, Followed(inner, paths, log_probs, weights, tuple(range(len(paths))))
 
     def _show(self, paths: Sequence[Path]) -> None:
         best: dict[int, Path] = {}
@@ -89,9 +98,9 @@ class WatchedModel:
                 other = best.get(path.sentence)
                 if other is None or path.log_prob > other.log_prob:
                     best[path.sentence] = path
-        for number, path in best.items():
-            assert self.see is not None
-            self.see(number, path.tokens)
+        if self.see is not None:
+            for path in best.values():
+                self.see(path)
 
 
 def _go_on(before: Followed, tokens: Sequence[int]) -> tuple[Path, ...]:
@@ -100,6 +109,12 @@ def _go_on(before: Followed, tokens: Sequence[int]) -> tuple[Path, ...]:
         return before.paths
     added = before.log_probs[list(before.rows), list(tokens)].tolist()
     return tuple(
-        Path(path.sentence, (*path.tokens, token), path.log_prob + log_prob)
-        for path, token, log_prob in zip(before.paths, tokens, added, strict=True)
+        Path(
+            path.sentence,
+            (*path.tokens, token),
+            (*path.log_probs, log_prob),
+            path.log_prob + log_prob,
+            (*path.looks, (before.weights, row)),
+        )
+        for path, token, log_prob, row in zip(before.paths, tokens, added, before.rows, strict=True)
     )

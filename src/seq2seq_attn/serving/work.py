@@ -24,8 +24,8 @@ class Ask(NamedTuple):
 Render = Callable[["Translator", Sequence["Translation"]], Any]
 """Makes what is sent of the translations of one sentence; called by the thread that translates."""
 
-Watch = Callable[[int, str], None]
-"""Is told the number of a sentence and how its translation begins so far; called by the thread that translates."""
+Watch = Callable[["Translator", int, "Translation"], None]
+"""Is told the number of a sentence and its translation as far as it is; called by the thread that translates."""
 
 
 class Job:

@@ -1,0 +1,81 @@
+/** Requests to the server. */
+
+import { readEvents } from "./events.js";
+import type { Models, News, Request } from "./messages.js";
+
+const TOKEN = "seq2seq-attn.token";
+
+/** The server said no. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly mend: string,
+    /** Seconds after which to try again; null: it will not help. */
+    readonly retryAfter: number | null,
+  ) {
+    super(message);
+  }
+}
+
+export class Client {
+  #token = recall();
+
+  set token(token: string) {
+    this.#token = token.trim();
+    keep(this.#token);
+  }
+
+  async models(): Promise<Models> {
+    const answer = await fetch("models", { headers: this.#headers() });
+    if (!answer.ok) throw await refusal(answer);
+    return (await answer.json()) as Models;
+  }
+
+  /** Translate, and give what is new until all is there. */
+  async *translate(request: Request, signal: AbortSignal): AsyncGenerator<News> {
+    const headers = { ...this.#headers(), "Content-Type": "application/json" };
+    const answer = await fetch("translate/stream", { method: "POST", headers, body: JSON.stringify(request), signal });
+    if (!answer.ok || !answer.body) throw await refusal(answer);
+    for await (const { name, data } of readEvents(answer.body)) {
+      const content = JSON.parse(data);
+      if (name === "partial" || name === "result") yield { kind: name, ...content } as News;
+      else if (name === "error") throw new Refused(200, content.error.message, content.error.mend, null);
+      else if (name === "end") return;
+    }
+    throw new Refused(200, "the answer broke off", "try again", null);
+  }
+
+  #headers(): Record<string, string> {
+    return this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+  }
+}
+
+async function refusal(answer: Response): Promise<Refused> {
+  const wait = Number(answer.headers.get("Retry-After"));
+  const retryAfter = wait > 0 ? wait : null;
+  try {
+    const { error } = await answer.json();
+    return new Refused(answer.status, error.message, error.mend, retryAfter);
+  } catch {
+    return new Refused(answer.status, `the server answered ${answer.status}`, "try again later", retryAfter);
+  }
+}
+
+// Storage may be switched off; then the token lives as long as the page.
+
+function recall(): string {
+  try {
+    return sessionStorage.getItem(TOKEN) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function keep(token: string): void {
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // see above
+  }
+}

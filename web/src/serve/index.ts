@@ -1,0 +1,3 @@
+import { Page } from "./page.js";
+
+void new Page().start();

@@ -41,9 +41,9 @@ def draw_attention(
 ) -> None:
     """Write the weights as a heat map: a row per target token, a column per source token.
 
-    The color scale runs from 0 to 1 whatever the weights are, so that two pictures can
-    be compared and attention that is spread thin looks thin. Small matrices show their
-    numbers too. A source that is read from right to left has its first token at the right. In the manner of Bahdanau, Cho and Bengio (2015), figure 3.
+    The color scale runs from 0 to 1 whatever the weights are, so that two pictures can be compared and attention
+    that is spread thin looks thin. Small matrices show their numbers too. A source that is read from right to left
+    has its first token at the right. In the manner of Bahdanau, Cho and Bengio (2015), figure 3.
 
     Args:
         weights: shape (target tokens, source tokens); rows sum to 1.

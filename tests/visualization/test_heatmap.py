@@ -139,15 +139,15 @@ def test_tokens_are_shown_as_they_are_written(tmp_path):
     assert "$y^2$ & <b>" in shown
 
 
-def test_scripts_without_a_font_are_boxes_and_the_log_names_the_characters(tmp_path, caplog):
+def test_what_no_font_has_is_spelled_out_and_the_log_names_it(tmp_path, caplog):
     # no script has a letter here: U+E0FF is for private use; warnings are errors in this suite
     with caplog.at_level(logging.WARNING):
         draw_attention(random_weights(13, 13), TOKENS, TOKENS, tmp_path / "a.png", title="你好 😀")
         caplog.clear()
         draw_attention(np.ones((2, 1)), ["\ue0ff"], ["é", "$"], tmp_path / "b.png")
     assert len(caplog.records) == 1
-    assert "no font on this machine has \ue0ff" in caplog.text
-    assert "b.png shows boxes" in caplog.text
+    assert "no font on this machine has \ue0ff (U+E0FF): " in caplog.text
+    assert "b.png shows numbers such as [U+E0FF] in their place; install a font" in caplog.text
     assert size_of(tmp_path / "b.png")[0] > 100
 
 
@@ -176,6 +176,7 @@ def test_an_svg_takes_the_readers_fonts_and_warns_of_none(tmp_path, caplog):
         ("क\u200dष", "क\u200dष"),
         ("x" * 24, "x" * 24),
         ("x" * 25, "x" * 23 + "…"),
+        ("x" * 22 + "e\u0301" * 2, "x" * 22 + "…"),  # 26 characters: no letter loses its accent
     ],
 )
 def test_every_token_becomes_a_label_that_shows(token, label, tmp_path):
@@ -295,7 +296,7 @@ def test_an_installed_font_that_has_the_characters_is_taken(tmp_path, caplog):
     path = tmp_path / "block.ttf"
     builder.save(path)
     draw_attention(np.ones((1, 1)), ["\ue0f8"], ["a"], tmp_path / "without.png")
-    assert "no font on this machine has \ue0f8" in caplog.text
+    assert "no font on this machine has \ue0f8 (U+E0F8)" in caplog.text
     caplog.clear()
     before = list(font_manager.fontManager.ttflist)
     (tmp_path / "bitmaps.ttf").write_bytes(b"a font that matplotlib cannot open, as many emoji fonts are")

@@ -42,8 +42,9 @@ def plot_by_length(
     check_picture_path(output)
     _check(series, metric)
     heading = visible(title) if title else None
-    with picture_style([*map(visible, series), heading or ""], output):
-        save_figure(_figure(series, heading, metric), output)
+    with picture_style([*map(visible, series), heading or ""], output) as write:
+        names = [write(visible(name)) for name in series]
+        save_figure(_figure(list(series.values()), names, heading and write(heading), metric), output)
 
 
 def _check(series: Mapping[str, Sequence[LengthBucket]], metric: str) -> None:
@@ -66,14 +67,14 @@ def _describe(buckets: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{count} of {label} words" for label, count in buckets) or "none"
 
 
-def _figure(series: Mapping[str, Sequence[LengthBucket]], title: str | None, metric: str) -> Figure:
+def _figure(series: Sequence[Sequence[LengthBucket]], names: Sequence[str], title: str | None, metric: str) -> Figure:
     from matplotlib.figure import Figure
 
-    buckets = next(iter(series.values()))
+    buckets = series[0]
     figure = Figure(figsize=(max(5.0, 0.85 * len(buckets) + 1.0), 4.0))
     axes = figure.add_subplot()
     lines = []
-    for index, line in enumerate(series.values()):
+    for index, line in enumerate(series):
         lines += axes.plot(
             range(len(line)),
             [bucket.scores[metric].score for bucket in line],
@@ -98,8 +99,8 @@ def _figure(series: Mapping[str, Sequence[LengthBucket]], title: str | None, met
     if len(series) > 1:
         # beside the lines, where no line can hide behind it
         legend = axes.legend(lines, ["."] * len(lines), loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-        for text, name in zip(legend.get_texts(), series, strict=True):
-            text.set_text(visible(name))  # set last: matplotlib hides an entry whose label begins with "_"
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            text.set_text(name)  # set last: matplotlib hides an entry whose label begins with "_"
     if title:
         axes.set_title(title, fontsize=11, pad=12)
     return figure

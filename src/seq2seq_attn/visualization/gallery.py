@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_attn.errors import UserError
+from seq2seq_attn.visualization.labels import label_axes, reads_right_to_left
 from seq2seq_attn.visualization.picture import check_picture_path, picture_style, readable, save_figure, visible
 
 if TYPE_CHECKING:
@@ -74,8 +75,17 @@ def draw_gallery(panels: Sequence[Panel], output: Path, *, columns: int = 4, tit
     ]
     heading = visible(title) if title else None
     texts = [text for panel in shown for text in (panel.title, *panel.source_tokens, *panel.target_tokens)]
-    with picture_style([*texts, heading or ""], output):
-        save_figure(_figure(shown, max(1, min(columns, len(shown))), heading), output)
+    with picture_style([*texts, heading or ""], output) as write:
+        drawn = [
+            Panel(
+                write(panel.title),
+                panel.weights,
+                [write(token) for token in panel.source_tokens],
+                [write(token) for token in panel.target_tokens],
+            )
+            for panel in shown
+        ]
+        save_figure(_figure(drawn, max(1, min(columns, len(drawn))), heading and write(heading)), output)
 
 
 def _check(panels: Sequence[Panel]) -> None:
@@ -140,13 +150,7 @@ def _wrapped(title: str, width: float) -> list[str]:
 
 
 def _label(axes: Axes, panel: Panel) -> None:
-    axes.xaxis.tick_top()
-    axes.set_xticks(range(len(panel.source_tokens)), labels=panel.source_tokens)
-    axes.set_yticks(range(len(panel.target_tokens)), labels=panel.target_tokens)
-    for label in axes.get_xticklabels():
-        label.set(rotation=90, fontsize=_FONT)
-    for label in axes.get_yticklabels():
-        label.set_fontsize(_FONT)
-    axes.tick_params(which="both", length=0, pad=2)
+    mirrored = reads_right_to_left(panel.source_tokens)
+    label_axes(axes, panel.source_tokens, panel.target_tokens, size=_FONT, right_to_left=mirrored, pad=2)
     for spine in axes.spines.values():
         spine.set(edgecolor="0.7", linewidth=0.6)

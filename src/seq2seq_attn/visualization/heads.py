@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_attn.errors import UserError
+from seq2seq_attn.visualization.labels import label_axes, name_of_axis, reads_right_to_left
 from seq2seq_attn.visualization.picture import check_picture_path, picture_style, readable, save_figure, visible
 
 if TYPE_CHECKING:
@@ -72,10 +73,11 @@ def draw_heads(
     left, top = ([readable(token, limit=16) for token in tokens] for tokens in (rows, columns))
     heading = visible(title) if title else None
     names = [visible(panel.name) for panel in panels]
-    with picture_style([*left, *top, *names, heading or "", *axes], output):
-        shown = [Panel(name, panel.weights) for name, panel in zip(names, panels, strict=True)]
+    with picture_style([*left, *top, *names, heading or "", *axes], output) as write:
+        shown = [Panel(write(name), panel.weights) for name, panel in zip(names, panels, strict=True)]
+        left, top = ([write(token) for token in tokens] for tokens in (left, top))
         grid = _Grid(len(panels), across or _squarish(len(panels)), left, top)
-        save_figure(_figure(shown, grid, axes, heading), output)
+        save_figure(_figure(shown, grid, axes, heading and write(heading)), output)
 
 
 class _Grid:
@@ -85,6 +87,7 @@ class _Grid:
         self.across = min(across, count)
         self.down = math.ceil(count / self.across)
         self.rows, self.columns = rows, columns
+        self.right_to_left = reads_right_to_left(columns)
         wanted = min(0.34, max(_PANEL / max(len(rows), len(columns)), 0.14))
         most = max(self.across * len(columns), self.down * len(rows))
         self.cell = min(wanted, 0.8 * _LARGEST / most)
@@ -126,7 +129,8 @@ def _figure(panels: Sequence[Panel], grid: _Grid, names: tuple[str, str], title:
         if number % grid.across == 0:
             axes.set_ylabel(names[0], labelpad=6, fontsize=9)
         if number < grid.across:
-            axes.set_xlabel(names[1], labelpad=6, fontsize=9)
+            name = name_of_axis(names[1], right_to_left=grid.right_to_left)
+            axes.set_xlabel(name, labelpad=6, fontsize=9)
     assert image is not None
     bar_height = min(max(grid.panel_height, 1.2), 3.0)
     beside = 0.2 + max(0.0, _NAME_WIDTH - grid.panel_width) / 2
@@ -142,16 +146,15 @@ def _figure(panels: Sequence[Panel], grid: _Grid, names: tuple[str, str], title:
 
 
 def _label(axes: Axes, grid: _Grid, *, left: bool) -> None:
-    axes.xaxis.tick_top()
-    axes.xaxis.set_label_position("top")
-    axes.set_xticks(range(0, len(grid.columns), grid.every), labels=grid.columns[:: grid.every])
-    axes.set_yticks(range(0, len(grid.rows), grid.every), labels=grid.rows[:: grid.every] if left else [])
-    for label in axes.get_xticklabels():
-        label.set(rotation=90, rotation_mode="anchor", fontsize=grid.font)
-        label.set(horizontalalignment="left", verticalalignment="center")
-    for label in axes.get_yticklabels():
-        label.set_fontsize(grid.font)
-    axes.tick_params(which="both", length=0, pad=3)
+    label_axes(
+        axes,
+        grid.columns,
+        grid.rows if left else [],
+        size=grid.font,
+        every=grid.every,
+        right_to_left=grid.right_to_left,
+        pad=3,
+    )
     for spine in axes.spines.values():
         spine.set(edgecolor="0.6", linewidth=0.6)
     if grid.cell < 0.12:

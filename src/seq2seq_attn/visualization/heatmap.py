@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_attn.errors import UserError
+from seq2seq_attn.visualization.labels import label_axes, name_of_axis, reads_right_to_left, wrap
 from seq2seq_attn.visualization.picture import (
     check_picture_path,
     encode_figure,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _POINTS = 72  # per inch
+_TITLE = 11.0  # points
 _LARGEST = 40.0  # inches a side; more than that no viewer opens with pleasure
 
 
@@ -40,9 +41,9 @@ def draw_attention(
 ) -> None:
     """Write the weights as a heat map: a row per target token, a column per source token.
 
-    The color scale runs from 0 to 1 whatever the weights are, so that two pictures can
-    be compared and attention that is spread thin looks thin. Small matrices show their
-    numbers too. In the manner of Bahdanau, Cho and Bengio (2015), figure 3.
+    The color scale runs from 0 to 1 whatever the weights are, so that two pictures can be compared and attention
+    that is spread thin looks thin. Small matrices show their numbers too. A source that is read from right to left
+    has its first token at the right. In the manner of Bahdanau, Cho and Bengio (2015), figure 3.
 
     Args:
         weights: shape (target tokens, source tokens); rows sum to 1.
@@ -60,8 +61,9 @@ def draw_attention(
     check_picture_path(output)
     source, target = _labels(weights, source_tokens, target_tokens)
     heading = visible(title) if title else None
-    with picture_style([*source, *target, heading or ""], output):
-        save_figure(_figure(weights, source, target, heading, axes), output)
+    with picture_style([*source, *target, heading or ""], output) as write:
+        labels = [write(token) for token in source], [write(token) for token in target]
+        save_figure(_figure(weights, *labels, heading and write(heading), axes), output)
 
 
 def attention_image(
@@ -76,8 +78,10 @@ def attention_image(
     """
     source, target = _labels(weights, source_tokens, target_tokens)
     heading = visible(title)
-    with picture_style([*source, *target, heading], None):
-        return encode_figure(_figure(weights, source, target, heading, ("target", "source")), "png", dots_per_inch=96)
+    with picture_style([*source, *target, heading], None) as write:
+        labels = [write(token) for token in source], [write(token) for token in target]
+        figure = _figure(weights, *labels, write(heading), ("target", "source"))
+        return encode_figure(figure, "png", dots_per_inch=96)
 
 
 def _labels(
@@ -118,8 +122,7 @@ def _figure(
     bar = figure.add_axes((1 + 0.2 / width, 1 - bar_height / height, 0.14 / width, bar_height / height))
     figure.colorbar(image, cax=bar, label="attention weight")
     if title:
-        room = max(int((width + 1.5) * 11), 40)
-        axes.set_title("\n".join(textwrap.wrap(title, room)), fontsize=11, pad=12)
+        axes.set_title(wrap(title, max((width + 1.5) * _POINTS / _TITLE, 23.0)), fontsize=_TITLE, pad=12)
     return figure
 
 
@@ -132,19 +135,10 @@ def _cell_size(longest: int) -> float:
 def _label(axes: Axes, source: Sequence[str], target: Sequence[str], cell: float, names: tuple[str, str]) -> None:
     size = min(max(cell * _POINTS * 0.6, 5.0), 11.0)
     step = max(1, math.ceil(size / (cell * _POINTS)))  # hundreds of tokens: label every few
-    rotation = 45 if cell >= 0.5 else 90
-    axes.xaxis.tick_top()
-    axes.xaxis.set_label_position("top")
-    axes.set_xticks(range(0, len(source), step), labels=source[::step])
-    axes.set_yticks(range(0, len(target), step), labels=target[::step])
-    for label in axes.get_xticklabels():
-        label.set(rotation=rotation, rotation_mode="anchor", fontsize=size)
-        label.set(horizontalalignment="left", verticalalignment="baseline" if rotation == 45 else "center")
-    for label in axes.get_yticklabels():
-        label.set_fontsize(size)
+    mirrored = reads_right_to_left(source)
+    label_axes(axes, source, target, size=size, every=step, slanted=cell >= 0.5, right_to_left=mirrored)
     axes.set_ylabel(names[0], labelpad=8)
-    axes.set_xlabel(names[1], labelpad=8)
-    axes.tick_params(which="both", length=0)
+    axes.set_xlabel(name_of_axis(names[1], right_to_left=mirrored), labelpad=8)
     if cell < 0.15:
         return  # lines between cells this small would be all that is seen
     axes.set_xticks([edge - 0.5 for edge in range(len(source) + 1)], minor=True)

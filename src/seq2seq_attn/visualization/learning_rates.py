@@ -42,8 +42,8 @@ def plot_learning_rates(
     """
     check_picture_path(output)
     heading = visible(title) if title else None
-    with picture_style([heading or ""], output):
-        save_figure(_figure(rates, losses, smoothed, marks, heading), output)
+    with picture_style([heading or ""], output) as write:
+        save_figure(_figure(rates, losses, smoothed, marks, heading and write(heading)), output)
 
 
 def _figure(

@@ -11,15 +11,16 @@ import logging
 import threading
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seq_attn.errors import UserError
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.libraries import optional_import
+from seq2seq_attn.visualization.fonts import BASE_FAMILY, JOINERS, find_fonts, spell_out, unshaped_scripts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,9 +29,7 @@ PICTURE_SUFFIXES = (".png", ".svg")
 """The file types that a picture can be written as."""
 
 _LOG = logging.getLogger(__name__)
-_BASE_FAMILY = "DejaVu Sans"  # comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and more
 _LOCK = threading.RLock()  # matplotlib's settings are global
-_JOINERS = "\u200c\u200d"  # invisible, but they shape the letters and emoji around them
 
 
 def check_picture_path(output: Path) -> None:
@@ -57,12 +56,12 @@ def check_drawing(feature: str) -> None:
 
 
 @contextmanager
-def picture_style(texts: Iterable[str], output: Path | None) -> Iterator[None]:
+def picture_style(texts: Iterable[str], output: Path | None) -> Iterator[Callable[[str], str]]:
     """Make and save a figure inside this block: our settings, and fonts that hold ``texts``.
 
-    A PNG is drawn with the fonts of this machine; characters that none of them has
-    become boxes, and the log says which. An SVG keeps its text as text, for the
-    reader's fonts. Without an output the picture is a PNG in memory, of which the log says nothing.
+    The block gets a function that returns a text as it can be drawn. A PNG is drawn with the fonts of this
+    machine: what none of them has is spelled out as ``[U+1F467]``, and the log says so. An SVG keeps its text as
+    text, for the reader's fonts. Without an output the picture is a PNG in memory, of which the log says nothing.
 
     Raises:
         MissingExtra: if matplotlib is not installed.
@@ -71,26 +70,45 @@ def picture_style(texts: Iterable[str], output: Path | None) -> Iterator[None]:
     from matplotlib import style
 
     drawn_here = output is None or output.suffix.lower() == ".png"
+    characters = frozenset("".join(texts))
     with _LOCK, warnings.catch_warnings():
-        # a missing glyph is drawn as a box, and reported below in words a user can act on
+        # a mark or a joiner may be missing from a font that draws its letters; all else is spelled out
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         warnings.filterwarnings("ignore", message=r"Matplotlib currently does not support")
-        families, missing = _find_fonts(frozenset("".join(texts))) if drawn_here else ((_BASE_FAMILY,), "")
-        if missing and output is not None:
-            _LOG.warning(
-                "no font on this machine has %s: %s shows boxes in their place; "
-                "install a font that has them, or write an .svg, which takes the reader's fonts",
-                " ".join(missing),
-                output,
-            )
+        families, missing = find_fonts(characters)
+        if output is not None and drawn_here:
+            _report(output, missing, unshaped_scripts("".join(sorted(characters))))
         settings = {
             "font.family": [*families, "sans-serif"],
+            "font.sans-serif": [BASE_FAMILY],  # or an SVG would name a dozen families beside every label
             "text.parse_math": False,  # a token such as $x_1$ is text, not a formula
             "svg.fonttype": "none",
             "svg.hashsalt": "seq2seq-attn",  # the same picture is the same file
         }
         with style.context(["default", settings]):
-            yield
+            yield partial(spell_out, missing=missing if drawn_here else frozenset())
+
+
+def _report(output: Path, missing: frozenset[str], unshaped: list[str]) -> None:
+    instead = "write an .svg, which takes the reader's fonts"
+    if missing:
+        named = ", ".join(f"{character} (U+{ord(character):04X})" for character in sorted(missing))
+        _LOG.warning(
+            "no font on this machine has %s: %s shows numbers such as [U+%04X] in their place; "
+            "install a font that has them, or %s",
+            named,
+            output,
+            ord(min(missing)),
+            instead,
+        )
+    if unshaped:
+        _LOG.warning(
+            "this matplotlib sets the letters of %s one by one and from left to right in %s; "
+            "install matplotlib 3.11 or later, or %s",
+            ", ".join(unshaped),
+            output,
+            instead,
+        )
 
 
 def save_figure(figure: Figure, output: Path) -> None:
@@ -113,13 +131,22 @@ def encode_figure(figure: Figure, kind: str, *, dots_per_inch: int = 150) -> byt
     undated: dict[str, str | None] = {"Date": None} if kind == "svg" else {"Software": None}
     content = io.BytesIO()
     figure.savefig(content, format=kind, dpi=dots_per_inch, bbox_inches="tight", pad_inches=0.15, metadata=undated)
-    return content.getvalue()
+    found = content.getvalue()
+    if kind == "svg":
+        # each label in the direction of its own letters, or a mark before an Arabic word would stand behind it
+        found = found.replace(b'<style type="text/css">', b'<style type="text/css">text{unicode-bidi: plaintext}', 1)
+    return found
 
 
 def readable(token: str, *, limit: int = 24) -> str:
     """Return ``token`` as a label: spaces visible, control characters escaped, long ones cut."""
     shown = visible(token).replace(" ", "␣") or "∅"
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+    if len(shown) <= limit:
+        return shown
+    end = limit - 1
+    while end > 1 and (unicodedata.category(shown[end]).startswith("M") or {*shown[end - 1 : end + 1]} & {*JOINERS}):
+        end -= 1  # a letter is not cut off from its marks
+    return shown[:end] + "…"
 
 
 def visible(text: str) -> str:
@@ -132,37 +159,6 @@ def visible(text: str) -> str:
 
 def _escape(character: str) -> str:
     hidden = unicodedata.category(character) in {"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"}
-    if hidden and character not in _JOINERS:
+    if hidden and character not in JOINERS:
         return character.encode("unicode_escape").decode("ascii")
     return character
-
-
-@lru_cache(maxsize=256)
-def _find_fonts(characters: frozenset[str]) -> tuple[tuple[str, ...], str]:
-    """Choose installed families that together have ``characters``, and tell which none has."""
-    from matplotlib import font_manager, get_data_path
-
-    families = [_BASE_FAMILY]
-    missing = {c for c in characters if c not in _JOINERS and not c.isspace()}
-    missing -= _characters_of(font_manager.findfont(_BASE_FAMILY))
-    entries = sorted(font_manager.fontManager.ttflist, key=lambda font: (abs(int(font.weight) - 400), font.name))
-    for font in entries:
-        if not missing:
-            break
-        # matplotlib's other fonts hold mathematics under borrowed code points
-        if font.style == "normal" and not font.fname.startswith(get_data_path()):
-            found = missing & _characters_of(font.fname)
-            if found:
-                families.append(font.name)
-                missing -= found
-    return tuple(families), "".join(sorted(missing))
-
-
-@lru_cache(maxsize=1024)
-def _characters_of(path: str) -> frozenset[str]:
-    from matplotlib.ft2font import FT2Font
-
-    try:
-        return frozenset(map(chr, FT2Font(path).get_charmap()))
-    except (OSError, RuntimeError):  # emoji fonts made of bitmaps, which matplotlib cannot draw
-        return frozenset()

@@ -34,8 +34,8 @@ def draw_reliability(calibration: Calibration, output: Path, *, title: str | Non
     """
     check_picture_path(output)
     heading = visible(title) if title else None
-    with picture_style([heading or ""], output):
-        save_figure(_figure(calibration, heading), output)
+    with picture_style([heading or ""], output) as write:
+        save_figure(_figure(calibration, heading and write(heading)), output)
 
 
 def _figure(calibration: Calibration, title: str | None) -> Figure:

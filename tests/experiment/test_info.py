@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.config.describe import describe_attention
+from seq2seq_attn.config.schema import ModelConfig
 
 
 @pytest.mark.parametrize(

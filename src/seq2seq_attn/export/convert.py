@@ -66,7 +66,13 @@ def _graph(module: EncoderGraph | StepGraph, name: str, weights: Weights) -> onn
         assert value.name is not None, f"{given} is a constant"
         dtype = torch.float32 if value.dtype.is_floating_point else value.dtype
         builder.output(value.name, given)
-        infos.append(value_info(given, numpy_name(dtype), [symbols.get(str(size), str(size)) if not isinstance(size, int) else size for size in value.shape]))
+        infos.append(
+            value_info(
+                given,
+                numpy_name(dtype),
+                [symbols.get(str(size), str(size)) if not isinstance(size, int) else size for size in value.shape],
+            )
+        )
     graph = builder.graph(name, inputs, infos)
     made = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="seq2seq_attn"

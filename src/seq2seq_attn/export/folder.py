@@ -9,9 +9,9 @@ from pathlib import Path
 import onnx
 
 from seq2seq_attn.checkpoint import Checkpoint, load_checkpoint
-from seq2seq_attn.checkpoint.contents import read_info
-from seq2seq_attn.checkpoint.load import TOKENIZER as RUN_TOKENIZER
-from seq2seq_attn.checkpoint.store import BEST
+from seq2seq_attn.checkpoint.folders import BEST
+from seq2seq_attn.checkpoint.folders import TOKENIZER as RUN_TOKENIZER
+from seq2seq_attn.checkpoint.info import read_info
 from seq2seq_attn.config import dump_config
 from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK

@@ -121,7 +121,9 @@ class Interface:
         memory, changing = self.divide(state)
         return self._memory.flatten(memory) + self._state.flatten(changing)
 
-    def join(self, tokens: Tensor, state: list[Tensor], memory: list[Tensor], grid: Grid | None, sentences: Tensor) -> Any:
+    def join(
+        self, tokens: Tensor, state: list[Tensor], memory: list[Tensor], grid: Grid | None, sentences: Tensor
+    ) -> Any:
         """Return the state of a model again."""
         mask = next(tensor for tensor in memory if tensor.dtype == torch.bool)
         looked_at, source = self._memory.unflatten(memory, mask, mask)
@@ -160,7 +162,7 @@ class EncoderGraph(nn.Module):
 
     def forward(
         self, source: Int[Tensor, "batch source_len"], source_lengths: Int[Tensor, " batch"]
-    ) -> list[Float[Tensor, "..."]]:
+    ) -> list[Float[Tensor, ...]]:
         """Return all tensors of the state before the first step."""
         return self._interface.flatten(self.model.start(source, source_lengths))
 

@@ -117,7 +117,10 @@ class LoopStep(torch.nn.Module):
         self.layer = layer
 
     def forward(
-        self, hidden: Float[Tensor, "batch hidden"], cell: Float[Tensor, "batch cell"], inputs: Float[Tensor, "batch input"]
+        self,
+        hidden: Float[Tensor, "batch hidden"],
+        cell: Float[Tensor, "batch cell"],
+        inputs: Float[Tensor, "batch input"],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the new state, and what the layer gives at this position: the hidden state once more."""
         state = self.layer.unroll(inputs.unsqueeze(1)).step(0, None, LayerState(hidden, cell))

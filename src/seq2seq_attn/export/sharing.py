@@ -95,9 +95,7 @@ class GridAttention(Attention):
         """Make the memory of the mechanism."""
         return self.inner.memorize(values, mask)
 
-    def forward(
-        self, query: Float[Tensor, "rows 1 query"], memory: Memory, state: AttentionState = ()
-    ) -> Attended:
+    def forward(self, query: Float[Tensor, "rows 1 query"], memory: Memory, state: AttentionState = ()) -> Attended:
         """Bring the queries to their sentences, attend, and bring back what they found."""
         assert isinstance(memory, GridMemory), "a graph of shared memory is traced with the places of rows"
         grid = memory.grid

@@ -19,8 +19,28 @@ JOINERS = "\u200c\u200d"
 
 _SHAPING = (3, 11)  # the first matplotlib that joins letters and sets text from right to left
 _NEED_SHAPING = tuple(
-    "ARABIC SYRIAC THAANA NKO HEBREW DEVANAGARI BENGALI GURMUKHI GUJARATI ORIYA TAMIL TELUGU KANNADA MALAYALAM "
-    "SINHALA THAI LAO TIBETAN MYANMAR KHMER".split()
+    [
+        "ARABIC",
+        "SYRIAC",
+        "THAANA",
+        "NKO",
+        "HEBREW",
+        "DEVANAGARI",
+        "BENGALI",
+        "GURMUKHI",
+        "GUJARATI",
+        "ORIYA",
+        "TAMIL",
+        "TELUGU",
+        "KANNADA",
+        "MALAYALAM",
+        "SINHALA",
+        "THAI",
+        "LAO",
+        "TIBETAN",
+        "MYANMAR",
+        "KHMER",
+    ]
 )
 
 

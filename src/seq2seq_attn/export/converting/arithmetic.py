@@ -204,7 +204,9 @@ def _gelu(converter: Converter, value: Value, *, approximate: str = "none") -> V
         raise CannotExport(f"gelu by {approximate!r} has no counterpart in ONNX here")
     build, name = converter.builder, converter.read(value)
     inside = build.one("Erf", build.one("Mul", name, converter.scalar(math.sqrt(0.5), value.dtype)))
-    share = build.one("Mul", build.one("Add", inside, converter.scalar(1.0, value.dtype)), converter.scalar(0.5, value.dtype))
+    share = build.one(
+        "Mul", build.one("Add", inside, converter.scalar(1.0, value.dtype)), converter.scalar(0.5, value.dtype)
+    )
     return converter.made(build.one("Mul", name, share))
 
 

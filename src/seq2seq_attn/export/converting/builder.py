@@ -79,9 +79,7 @@ class GraphBuilder:
         """Return the graph, without what no output needs."""
         self._prune({output.name for output in outputs})
         used = {name for node in self.nodes for name in _names_read(node)} | {output.name for output in outputs}
-        initializers = [
-            numpy_helper.from_array(value, name) for name, value in self._constants.items() if name in used
-        ]
+        initializers = [numpy_helper.from_array(value, name) for name, value in self._constants.items() if name in used]
         return helper.make_graph(self.nodes, name, list(inputs), list(outputs), initializer=initializers)
 
     def _prune(self, needed: set[str]) -> None:

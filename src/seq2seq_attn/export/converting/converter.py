@@ -44,8 +44,28 @@ TRANSLATIONS: dict[str, Translation] = {}
 """By the name of an ATen operation, without its overload: what makes ONNX nodes of it."""
 
 VIEWS = frozenset(
-    "view reshape flatten unflatten select slice transpose permute mT t unsqueeze squeeze expand expand_as chunk split "
-    "split_with_sizes unbind detach alias".split()
+    [
+        "view",
+        "reshape",
+        "flatten",
+        "unflatten",
+        "select",
+        "slice",
+        "transpose",
+        "permute",
+        "mT",
+        "t",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "expand_as",
+        "chunk",
+        "split",
+        "split_with_sizes",
+        "unbind",
+        "detach",
+        "alias",
+    ]
 )
 
 
@@ -203,7 +223,9 @@ class Converter:
             return None
         if any(isinstance(leaf, torch.SymInt) for leaf in leaves):
             return None
-        plain = torch.utils._pytree.tree_map(lambda leaf: leaf.constant if isinstance(leaf, Value) else leaf, (args, kwargs))
+        plain = torch.utils._pytree.tree_map(
+            lambda leaf: leaf.constant if isinstance(leaf, Value) else leaf, (args, kwargs)
+        )
         with torch.no_grad():
             found = target(*plain[0], **plain[1])
         return torch.utils._pytree.tree_map_only(Tensor, self.constant, found)

@@ -20,7 +20,9 @@ def _linear(converter: Converter, value: Value, weight: Value, bias: Value | Non
         zeros = converter.fill(converter.result.shape, 0, converter.result.dtype)
         return converter.made(zeros if bias is None else build.one("Add", zeros, converter.read(bias)))
     if weight.constant is None or (bias is not None and bias.constant is None):
-        product = build.one("MatMul", converter.read(value), build.one("Transpose", converter.read(weight), perm=[1, 0]))
+        product = build.one(
+            "MatMul", converter.read(value), build.one("Transpose", converter.read(weight), perm=[1, 0])
+        )
         return converter.made(product if bias is None else build.one("Add", product, converter.read(bias)))
     return converter.made(
         converter.weights.product(
@@ -46,9 +48,7 @@ def _matmul(converter: Converter, left: Value, right: Value) -> Value:
 def _embedding(converter: Converter, table: Value, indices: Value, *args: Any, **kwargs: Any) -> Value:
     del args, kwargs
     assert table.constant is not None
-    return converter.made(
-        converter.weights.rows(converter.builder, table.constant.numpy(), converter.read(indices))
-    )
+    return converter.made(converter.weights.rows(converter.builder, table.constant.numpy(), converter.read(indices)))
 
 
 @translates("conv1d")

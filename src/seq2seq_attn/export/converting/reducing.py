@@ -35,9 +35,7 @@ def _reduce(kind: str) -> Any:
         if isinstance(converter.result, tuple):
             raise CannotExport(f"{kind} that gives places, too, has no counterpart in ONNX here; use amax or amin")
         name = converter.read(value, converter.result.dtype)
-        return converter.made(
-            converter.builder.one(kind, name, axes=axes_of(value, dim), keepdims=int(keepdim))
-        )
+        return converter.made(converter.builder.one(kind, name, axes=axes_of(value, dim), keepdims=int(keepdim)))
 
     return translate
 
@@ -51,9 +49,7 @@ for _name, _kind in {"mean": "ReduceMean", "amax": "ReduceMax", "amin": "ReduceM
 def _product(converter: Converter, value: Value, dim: int, keepdim: bool = False, *, dtype: Any = None) -> Value:
     del dtype
     name = converter.read(value, converter.result.dtype)
-    return converter.made(
-        converter.builder.one("ReduceProd", name, axes=axes_of(value, dim), keepdims=int(keepdim))
-    )
+    return converter.made(converter.builder.one("ReduceProd", name, axes=axes_of(value, dim), keepdims=int(keepdim)))
 
 
 @translates("any", "all")

@@ -25,7 +25,9 @@ def reshaped(converter: Converter, name: str, before: Sequence[Size], after: Seq
         kept = axis < len(before) and str(before[axis]) == str(size)
         sizes.append(size if isinstance(size, int) else 0 if kept else None)  # 0 keeps the size that is there
     if sizes.count(None) <= 1 and not any(size == 0 and isinstance(size, int) for size in after):
-        return converter.builder.one("Reshape", name, converter.builder.integers(*(-1 if s is None else s for s in sizes)))
+        return converter.builder.one(
+            "Reshape", name, converter.builder.integers(*(-1 if s is None else s for s in sizes))
+        )
     return converter.builder.one("Reshape", name, converter.shape(after))
 
 
@@ -90,7 +92,11 @@ def _repeat_interleave(
 @translates("repeat")
 def _repeat(converter: Converter, value: Value, repeats: Sequence[Size]) -> Value:
     ones = (1,) * (len(repeats) - len(value.shape))
-    name = reshaped(converter, converter.read(value), value.shape, (*ones, *value.shape)) if ones else converter.read(value)
+    name = (
+        reshaped(converter, converter.read(value), value.shape, (*ones, *value.shape))
+        if ones
+        else converter.read(value)
+    )
     return converter.made(converter.builder.one("Tile", name, converter.shape(repeats)))
 
 
@@ -165,7 +171,9 @@ def _concatenate(converter: Converter, values: Sequence[Value], dim: int = 0) ->
 def _stack(converter: Converter, values: Sequence[Value], dim: int = 0) -> Value:
     axis = dim % len(converter.result.shape)
     names = [
-        converter.builder.one("Unsqueeze", converter.read(value, converter.result.dtype), converter.builder.integers(axis))
+        converter.builder.one(
+            "Unsqueeze", converter.read(value, converter.result.dtype), converter.builder.integers(axis)
+        )
         for value in values
     ]
     return converter.made(names[0] if len(names) == 1 else converter.builder.one("Concat", *names, axis=axis))
@@ -225,7 +233,9 @@ def _scatter(converter: Converter, value: Value, dim: int, index: Value, source:
     )
 
 
-@translates("zeros", "zeros_like", "new_zeros", "ones", "ones_like", "new_ones", "full", "full_like", "new_full", "empty")
+@translates(
+    "zeros", "zeros_like", "new_zeros", "ones", "ones_like", "new_ones", "full", "full_like", "new_full", "empty"
+)
 def _fill(converter: Converter, *args: Any, **kwargs: Any) -> Value:
     name = converter.operation
     number = 1 if "ones" in name else 0

@@ -17,9 +17,7 @@ class Weights(ABC):
     """What the learned matrices of a graph are stored as."""
 
     @abstractmethod
-    def product(
-        self, builder: GraphBuilder, inputs: str, weight: Matrix, bias: Matrix | None, *, rank: int
-    ) -> str:
+    def product(self, builder: GraphBuilder, inputs: str, weight: Matrix, bias: Matrix | None, *, rank: int) -> str:
         r"""Return :math:`x W^\top + b`.
 
         Args:
@@ -42,9 +40,7 @@ class Weights(ABC):
 class Float32(Weights):
     """As they are."""
 
-    def product(
-        self, builder: GraphBuilder, inputs: str, weight: Matrix, bias: Matrix | None, *, rank: int
-    ) -> str:
+    def product(self, builder: GraphBuilder, inputs: str, weight: Matrix, bias: Matrix | None, *, rank: int) -> str:
         """Multiply in one operation where the inputs have two axes."""
         if rank == 2:
             # as it was learned, so that a table of embeddings and an output layer that share it do so in the file

@@ -1,6 +1,7 @@
 """Search for the best target sequence of any model that can ``start`` and ``step``."""
 
 from seq2seq_attn.decoding.beam import BeamSearch
+from seq2seq_attn.decoding.beam_watch import BeamStep, Considered
 from seq2seq_attn.decoding.ensemble import Ensemble
 from seq2seq_attn.decoding.forced import ForcedSearch
 from seq2seq_attn.decoding.greedy import GreedySearch
@@ -21,6 +22,8 @@ from seq2seq_attn.decoding.scoring import Scoring
 
 __all__ = [
     "BeamSearch",
+    "BeamStep",
+    "Considered",
     "DecodingState",
     "Demands",
     "Ensemble",

@@ -10,7 +10,7 @@ narrow the beam.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from typing import Any
@@ -20,6 +20,7 @@ from jaxtyping import Bool, Int
 from seq2seq_attn.decoding import arrays
 from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.beam_run import BeamRun, Settings
+from seq2seq_attn.decoding.beam_watch import BeamStep
 from seq2seq_attn.decoding.choices import SpecialTokens
 from seq2seq_attn.decoding.lengths import LengthLimit
 from seq2seq_attn.decoding.pool import Outcome
@@ -53,6 +54,7 @@ class BeamSearch:
         diversity: what a token costs for every hypothesis of an earlier group that has it at the same place.
         word_starts: which target tokens start a word; a required phrase is met only where one of them, or the end
             of the sentence, follows it. None: any token may.
+        watch: called after every step with what was considered and what became of it; None costs nothing.
 
     Raises:
         ConfigError: if a number makes no sense.
@@ -69,6 +71,7 @@ class BeamSearch:
     groups: int = 1
     diversity: float = 0.0
     word_starts: Bool[Array, " vocab"] | None = None
+    watch: Callable[[BeamStep], None] | None = None
 
     def __post_init__(self) -> None:
         if self.beam_size < 1:
@@ -117,9 +120,8 @@ class BeamSearch:
 
     def _settings(self) -> Settings:
         beam = self.beam_size // self.groups
-        return Settings(
-            beam, self.groups, self.diversity, min(self.n_best, beam), self.special.bos, self.special.eos, self.scoring
-        )
+        n_best = min(self.n_best, beam)
+        return Settings(beam, self.groups, self.diversity, n_best, self.bos, self.eos, self.scoring, self.watch)
 
     def _hypotheses(self, outcome: Outcome, source_lengths: list[int]) -> list[list[Hypothesis]]:
         paths = outcome.trellis.paths()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxtyping import Bool, Float, Int
 
 from seq2seq_attn.decoding import arrays
 from seq2seq_attn.decoding.arrays import Array
+from seq2seq_attn.decoding.beam_watch import BeamStep, Seen, beam_step
 from seq2seq_attn.decoding.pool import Candidates, Live, Outcome, Pool
 from seq2seq_attn.decoding.protocol import StateT, StepModel
 from seq2seq_attn.decoding.ranking import Ranking, Ranks
@@ -29,6 +31,7 @@ class Settings(NamedTuple):
     bos: int
     eos: int
     scoring: Scoring
+    watch: Callable[[BeamStep], None] | None = None
 
 
 class BeamRun:
@@ -71,7 +74,9 @@ class BeamRun:
             length = live.rows.length
             log_probs, weights, state = model.step(live.tokens, state)
             live = self._look(live, weights)
-            candidates = self._extend(live, self.ranking.ranks(log_probs, live.rows), finished)
+            ranks = self.ranking.ranks(log_probs, live.rows)
+            offers = self._offer(live, ranks, finished)
+            candidates = self._choose(live, offers)
             parents = candidates.rows.reshape(-1)
             nodes = trellis.grow(
                 parents=live.nodes[parents],
@@ -95,6 +100,11 @@ class BeamRun:
                 at_limit = self.limits <= length
                 unfinished = unfinished.add(going & at_limit[:, None], final, nodes)
                 settled = settled | at_limit
+            if self.settings.watch is not None:
+                shown = arrays.where(ended, final, scores)
+                self.settings.watch(
+                    self._seen(live, ranks, offers, (candidates, nodes, shown, kept, settled, finished))
+                )
             places = arrays.places_of((going & ~settled[:, None]).reshape(-1))
             if len(places):
                 state = state.select(parents[places])
@@ -125,8 +135,8 @@ class BeamRun:
         covered = log_coverage(live.attended, self.source_lengths[live.rows.sentences])
         return covered * self.settings.scoring.coverage_penalty
 
-    def _extend(self, live: Live, ranks: Ranks, finished: Pool) -> Candidates:
-        """Return the continuations of live hypotheses that stay in their beams."""
+    def _offer(self, live: Live, ranks: Ranks, finished: Pool) -> Offers:
+        """Return what live hypotheses could be continued with: for each at least what may stay in its beam."""
         # What is not among the best of its own row is not among the best of its beam. With groups, tokens of
         # earlier ones may fall behind: then it is not among the best of its row and as many as those.
         required, progress = self.required, live.progress
@@ -139,11 +149,15 @@ class BeamRun:
             none = arrays.full(live.places.shape, False, like=live.places, dtype="bool")
             free = none if given is None else given[0]
             offers = required.offer(ranks, Going(live.rows, progress, free, finished.scores[:, 0] > _NEVER), offers)
+        return offers
+
+    def _choose(self, live: Live, offers: Offers) -> Candidates:
+        """Return the continuations of live hypotheses that stay in their beams."""
         choices = offers.tokens.shape[1]
         totals = self._by_place(live, live.totals[:, None] + offers.values, _NEVER)
-        if offers.banks is not None and required is not None:
+        if offers.banks is not None and self.required is not None:
             banks = self._by_place(live, offers.banks, 0)
-            order = by_bank(totals, banks, self.settings.beam, required.longest_total)
+            order = by_bank(totals, banks, self.settings.beam, self.required.longest_total)
         elif self.settings.groups > 1:
             spread = self._by_place(live, offers.tokens, -1)
             order = by_group(totals, spread, self.settings.beam, self.settings.groups, self.settings.diversity)
@@ -154,6 +168,26 @@ class BeamRun:
         choice = order % choices
         chosen = arrays.take_along(totals, order)
         return Candidates(chosen, rows, offers.tokens[rows, choice], offers.log_probs[rows, choice])
+
+    def _seen(
+        self,
+        live: Live,
+        ranks: Ranks,
+        offers: Offers,
+        outcome: tuple[Candidates, Array, Array, Array, Array, Pool],
+    ) -> BeamStep:
+        """Write down what a watched search has done."""
+        seen = Seen(
+            live,
+            ranks.log_probs,
+            self.ranking.all(ranks, live.rows),
+            offers,
+            self.scores.score(live.totals[:, None] + offers.values, live.rows.length),
+            *outcome,
+            eos=self.settings.eos,
+            n_best=self.settings.n_best,
+        )
+        return beam_step(seen, self.limits)
 
     def _by_place(self, live: Live, of_rows: Array, elsewhere: float) -> Array:
         """Return what rows have, (rows, each), as what places have, (beams, places in a beam times each)."""

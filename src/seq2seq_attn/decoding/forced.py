@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from seq2seq_attn.decoding import arrays
 from seq2seq_attn.decoding.arrays import Array
@@ -13,6 +13,8 @@ from seq2seq_attn.decoding.choices import check_numbers
 from seq2seq_attn.decoding.protocol import Demands, Hypothesis, StateT, StepModel
 from seq2seq_attn.decoding.trellis import Trellis
 from seq2seq_attn.errors import ConfigError
+
+WatchForced: TypeAlias = Callable[[Int[Array, " rows"], Float[Array, "rows vocab"]], None]
 
 
 class ForcedSearch:
@@ -25,12 +27,17 @@ class ForcedSearch:
         bos: begin-of-sentence token.
         eos: end-of-sentence token, written behind every target.
         targets: one translation for each sentence of the batch, without ``bos`` and ``eos``; may be empty.
+        watch: called at every step with the number of the sentence of each row, and what the model says of the token
+            that comes next, before the given one is written.
     """
 
-    def __init__(self, *, bos: int, eos: int, targets: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self, *, bos: int, eos: int, targets: Sequence[Sequence[int]], watch: WatchForced | None = None
+    ) -> None:
         self.bos = bos
         self.eos = eos
         self.targets = targets
+        self.watch = watch
 
     def __call__(
         self,
@@ -78,6 +85,8 @@ class ForcedSearch:
             log_probs, weights, state = model.step(tokens, state)
             if position == 0:
                 _check_tokens(written, log_probs.shape[1])
+            if self.watch is not None:
+                self.watch(sentences, log_probs)
             tokens = written[sentences, position]
             chosen = arrays.take_along(log_probs, tokens[:, None]).squeeze(1)
             check_numbers(chosen)

@@ -55,7 +55,8 @@ def _graph(module: EncoderGraph | StepGraph, name: str, weights: Weights) -> onn
         )
         builder = GraphBuilder()
         names = [builder.name(given) for given in module.inputs]
-        outputs = Converter(builder, weights, looped).convert(program, names)
+        converter = Converter(builder, weights, looped)
+        outputs = converter.convert(program, names)
     inputs = [
         value_info(given, numpy_name(example.dtype), [axes.get(axis, size) for axis, size in enumerate(example.shape)])
         for given, (example, axes) in module.inputs.items()
@@ -63,16 +64,9 @@ def _graph(module: EncoderGraph | StepGraph, name: str, weights: Weights) -> onn
     symbols = _axis_names(program, module)
     infos = []
     for given, value in zip(module.outputs, outputs, strict=True):
-        assert value.name is not None, f"{given} is a constant"
-        dtype = torch.float32 if value.dtype.is_floating_point else value.dtype
-        builder.output(value.name, given)
-        infos.append(
-            value_info(
-                given,
-                numpy_name(dtype),
-                [symbols.get(str(size), str(size)) if not isinstance(size, int) else size for size in value.shape],
-            )
-        )
+        builder.output(converter.read(value), given)
+        shape = [size if isinstance(size, int) else symbols.get(str(size), str(size)) for size in value.shape]
+        infos.append(value_info(given, numpy_name(value.dtype), shape))
     graph = builder.graph(name, inputs, infos)
     made = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="seq2seq_attn"

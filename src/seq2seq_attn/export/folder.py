@@ -85,7 +85,7 @@ def describe_export(loaded: Checkpoint, graphs: Graphs, folder: Path, *, precisi
     """Make the manifest of a folder whose other files are written."""
     config, model = loaded.config, loaded.model
     info = read_info(loaded.folder)
-    recurrent = isinstance(model, RNNSeq2Seq)
+    sums_to_one = model.decoder.attention.sums_to_one if isinstance(model, RNNSeq2Seq) else True
     return Manifest(
         name=config.name,
         source_language=config.data.source_language,
@@ -95,7 +95,7 @@ def describe_export(loaded: Checkpoint, graphs: Graphs, folder: Path, *, precisi
         checkpoint={"name": loaded.folder.name, "step": info.step, "epoch": info.epoch},
         precision=precision,
         attends=model.attends,
-        sums_to_one=model.decoder.attention.sums_to_one if recurrent else True,  # type: ignore[union-attr]
+        sums_to_one=sums_to_one,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         encoder=ENCODER,
         step=STEP,

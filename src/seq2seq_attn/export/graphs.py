@@ -127,10 +127,10 @@ class Interface:
         """Return the state of a model again."""
         mask = next(tensor for tensor in memory if tensor.dtype == torch.bool)
         looked_at, source = self._memory.unflatten(memory, mask, mask)
-        if self.copies:
-            source = source.index_select(0, sentences) if grid is not None else source
-        else:
+        if not self.copies:
             source = tokens  # is not looked at
+        elif grid is not None:
+            source = source.index_select(0, sentences)
         changing = self._state.unflatten(state, tokens)
         if self.is_transformer:
             assert grid is not None

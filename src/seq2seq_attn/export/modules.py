@@ -25,6 +25,7 @@ from seq2seq_attn.nn.encoder import Encoded, RecurrentEncoder
 from seq2seq_attn.nn.masking import last_states
 from seq2seq_attn.nn.recurrent.base import LayerState, ReadyLayer, RecurrentLayer, Steps
 from seq2seq_attn.nn.recurrent.lstm import LSTMLayer, NormedLSTMLayer
+from seq2seq_attn.nn.transformer.attention import TransformerAttention
 from seq2seq_attn.nn.transformer.layers import DecoderLayer
 from seq2seq_attn.products.learned import MakeProduct, cast_product
 
@@ -42,10 +43,8 @@ def traceable(model: Seq2Seq) -> Seq2Seq:
         if shares_memory(model):
             decoder.attention = GridAttention(decoder.attention)
     elif isinstance(made, TransformerSeq2Seq):
-        for layer in made.decoder.layers:
-            cast(DecoderLayer, layer).cross_attention = GridTransformerAttention(
-                cast(DecoderLayer, layer).cross_attention
-            )
+        for layer in cast(list[DecoderLayer], list(made.decoder.layers)):
+            layer.cross_attention = cast(TransformerAttention, GridTransformerAttention(layer.cross_attention))
     return made
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import sympy
+import sympy  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 
@@ -44,29 +44,12 @@ TRANSLATIONS: dict[str, Translation] = {}
 """By the name of an ATen operation, without its overload: what makes ONNX nodes of it."""
 
 VIEWS = frozenset(
-    [
-        "view",
-        "reshape",
-        "flatten",
-        "unflatten",
-        "select",
-        "slice",
-        "transpose",
-        "permute",
-        "mT",
-        "t",
-        "unsqueeze",
-        "squeeze",
-        "expand",
-        "expand_as",
-        "chunk",
-        "split",
-        "split_with_sizes",
-        "unbind",
-        "detach",
-        "alias",
-    ]
+    {
+        *("view", "reshape", "flatten", "unflatten", "select", "slice", "transpose", "permute", "mT", "t", "unsqueeze"),
+        *("squeeze", "expand", "expand_as", "chunk", "split", "split_with_sizes", "unbind", "detach", "alias"),
+    }
 )
+"""Operations whose result may be a part of their input, and would change with it."""
 
 
 def translates(*names: str) -> Callable[[Translation], Translation]:
@@ -109,21 +92,35 @@ class Converter:
         Raises:
             CannotExport: if it holds an operation that there is no translation of.
         """
-        self._refuse_unknown(program)
+        _refuse_unknown(program.graph_module)
         parameters = _constants_of(program)
         names = iter(inputs)
+
+        def given(node: torch.fx.Node) -> Value:
+            if node.name in parameters:
+                return self.constant(parameters[node.name])
+            return self._input(next(names), node.meta["val"])
+
+        return self._run(program.graph_module, given)
+
+    def _run(self, module: torch.fx.GraphModule, given: Callable[[torch.fx.Node], Any]) -> list[Value]:
+        """Go through the operations of a graph; ``given`` says what its inputs are."""
         outputs: list[Value] = []
-        for node in program.graph.nodes:
+        for node in module.graph.nodes:
             if node.op == "placeholder":
-                if node.name in parameters:
-                    self._values[node] = self.constant(parameters[node.name])
-                else:
-                    self._values[node] = self._input(next(names), node.meta["val"])
+                self._values[node] = given(node)
+            elif node.op == "get_attr":
+                self._values[node] = getattr(module, node.target)
             elif node.op == "call_function":
                 self._values[node] = self._call(node)
             elif node.op == "output":
                 outputs = list(torch.fx.node.map_arg(node.args[0], lambda one: self._values[one]))
         return outputs
+
+    def _inline(self, module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Value]:
+        """Translate a part of the program that stands apart."""
+        values = iter(arguments)
+        return self._run(module, lambda node: next(values))
 
     def constant(self, tensor: Tensor) -> Value:
         """Return a constant."""
@@ -158,8 +155,9 @@ class Converter:
 
     def shape(self, sizes: Sequence[Size]) -> str:
         """Return a shape as a tensor of one axis."""
-        if all(isinstance(size, int) for size in sizes):
-            return self.builder.integers(*sizes)
+        known = [size for size in sizes if isinstance(size, int)]
+        if len(known) == len(sizes):
+            return self.builder.integers(*known)
         return self.builder.one("Concat", *(self.size(size) for size in sizes), axis=0, hint="shape")
 
     def size(self, size: Size) -> str:
@@ -203,6 +201,9 @@ class Converter:
         if self.result is None:
             return None  # an assertion of the tracer
         arguments = torch.fx.node.map_arg((node.args, node.kwargs), lambda one: self._values[one])
+        if operation_name(node.target) == AUTOCAST:
+            inner: Any = arguments[0]
+            return self._inline(inner[4], inner[5:])
         folded = self._fold(node.target, *arguments)
         if folded is not None:
             return folded
@@ -243,18 +244,24 @@ class Converter:
             )
         self._values[base] = found
 
-    def _refuse_unknown(self, program: torch.export.ExportedProgram) -> None:
-        unknown = []
-        for node in program.graph.nodes:
+
+AUTOCAST = "wrap_with_autocast"
+"""A part of a program for which mixed precision is switched off; it never is on here."""
+
+
+def _refuse_unknown(module: torch.fx.GraphModule) -> None:
+    unknown = {}
+    for inner in module.modules():
+        for node in inner.graph.nodes if isinstance(inner, torch.fx.GraphModule) else ():
             if node.op != "call_function" or node.target is operator.getitem:
                 continue
             if isinstance(node.meta.get("val"), (torch.SymInt, int, torch.dtype, type(None))):
                 continue
             name = operation_name(node.target)
-            if _functional(name) not in TRANSLATIONS and name not in unknown:
-                unknown.append(name)
-        if unknown:
-            raise CannotExport(f"there is no translation to ONNX of {', '.join(unknown)}")
+            if _functional(name) not in TRANSLATIONS and name != AUTOCAST:
+                unknown[name] = True
+    if unknown:
+        raise CannotExport(f"there is no translation to ONNX of {', '.join(unknown)}")
 
 
 def operation_name(target: Any) -> str:

@@ -78,7 +78,7 @@ def _convolution(
 
 
 @translates("scaled_dot_product_attention")
-def _attention(
+def _attention(  # noqa: PLR0913 - as torch has it
     converter: Converter,
     query: Value,
     key: Value,
@@ -118,9 +118,10 @@ def _sequence(
 ) -> Value:
     """A whole layer: ONNX reads positions first, and gives (positions, directions, batch, hidden)."""
     build = converter.builder
-    assert inputs_weight.constant is not None and hidden_weight.constant is not None
+    assert inputs_weight.constant is not None
+    assert hidden_weight.constant is not None
     directions, _, size = hidden_weight.shape
-    more = {"linear_before_reset": 1} if cell == "gru" else {}
+    more: dict[str, Any] = {"linear_before_reset": 1} if cell == "gru" else {}
     states = build.one(
         cell.upper(),
         build.one("Transpose", converter.read(inputs), perm=[1, 0, 2]),
@@ -147,9 +148,10 @@ def _loop(converter: Converter, inputs: Value, number: int, hidden_size: int) ->
     program = trace(LoopStep(layer), examples, [{0: "batch"}] * 3)
     inner = type(build)(prefix=build.name("loop") + ".")
     names = [inner.name(name) for name in ("hidden", "cell", "inputs")]
-    outputs = Converter(inner, converter.weights).convert(program, names)
+    converter_of_body = Converter(inner, converter.weights)
+    outputs = converter_of_body.convert(program, names)
     carried = [0, 1] if cell_size else [0]
-    results = [inner.one("Identity", inner_name) for inner_name in _names(inner, outputs, [*carried, 2])]
+    results = [inner.one("Identity", converter_of_body.read(outputs[place])) for place in [*carried, 2]]
     sizes = [hidden_size, cell_size, features]
     body = inner.graph(
         inner.name("body"),
@@ -160,12 +162,3 @@ def _loop(converter: Converter, inputs: Value, number: int, hidden_size: int) ->
     by_position = build.one("Transpose", converter.read(inputs), perm=[1, 0, 2])
     found = build.emit("Scan", *[first] * len(carried), by_position, outputs=len(results), body=body, num_scan_inputs=1)
     return converter.made(build.one("Transpose", found[-1], perm=[1, 0, 2]))
-
-
-def _names(builder: Any, values: Sequence[Value], places: Sequence[int]) -> list[str]:
-    found = []
-    for place in places:
-        name = values[place].name
-        assert name is not None and builder is not None
-        found.append(name)
-    return found

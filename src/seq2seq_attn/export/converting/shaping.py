@@ -186,8 +186,9 @@ def _pad(converter: Converter, value: Value, pad: Sequence[Size], *rest: Any, **
     if mode != "constant":
         raise CannotExport(f"padding by {mode!r} has no counterpart in ONNX here")
     rank, padded = len(value.shape), len(pad) // 2
-    before: list[Size] = [0] * (rank - padded) + [pad[2 * (padded - 1 - axis)] for axis in range(padded)]
-    after: list[Size] = [0] * (rank - padded) + [pad[2 * (padded - 1 - axis) + 1] for axis in range(padded)]
+    none: list[Size] = [0] * (rank - padded)
+    before: list[Size] = none + [pad[2 * (padded - 1 - axis)] for axis in range(padded)]
+    after: list[Size] = none + [pad[2 * (padded - 1 - axis) + 1] for axis in range(padded)]
     return converter.made(
         converter.builder.one(
             "Pad", converter.read(value), converter.shape([*before, *after]), converter.scalar(number, value.dtype)

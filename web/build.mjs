@@ -1,6 +1,7 @@
 // npm run build              compiles the package into dist/ and writes the bundles of the Python package
 // node build.mjs --check     says which bundles are not those that the sources give, and writes none
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +15,30 @@ const PACKAGE = join(WEB, "..", "src", "seq2seq_attn");
 const BUNDLES = [
   { entry: "src/serve/index.ts", output: "serving/assets/serve.js" },
   { entry: "src/serve/serve.css", output: "serving/assets/serve.css" },
+  { entry: "src/page/app.ts", output: "export/assets/app.js", format: "iife" },
+  { entry: "src/page/worker.ts", output: "export/assets/worker.js" },
+  { entry: "src/page/app.css", output: "export/assets/app.css" },
+  { entry: "src/page/index.html", output: "export/assets/index.html", loader: { ".html": "copy" } },
+  {
+    entry: "src/view/index.ts",
+    output: "visualization/assets/attention.js",
+    format: "iife",
+    globalName: "seq2seqAttention",
+  },
+  { entry: "src/view/attention.css", output: "visualization/assets/attention.css" },
 ];
+
+// The part of onnxruntime-web that is too large to be kept: an export takes it from where npm has put it.
+const RUNTIME = join(WEB, "node_modules", "onnxruntime-web");
+const RUNTIME_FILE = "ort-wasm-simd-threaded.wasm";
+
+/** Say which runtime the bundles go with. */
+async function runtimeFacts() {
+  const { name, version } = JSON.parse(await readFile(join(RUNTIME, "package.json"), "utf8"));
+  const bytes = await readFile(join(RUNTIME, "dist", RUNTIME_FILE));
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return `${JSON.stringify({ name, version, file: RUNTIME_FILE, bytes: bytes.length, sha256 }, null, 2)}\n`;
+}
 
 /** Return the bundles by path, as text. */
 async function bundled() {
@@ -38,6 +62,7 @@ async function bundled() {
       files.set(file.path, file.text.endsWith("\n") ? file.text : `${file.text}\n`);
     }
   }
+  files.set(join(PACKAGE, "export", "assets", "runtime.json"), await runtimeFacts());
   return files;
 }
 

@@ -11,7 +11,15 @@ const WEB = dirname(fileURLToPath(import.meta.url));
 const PACKAGE = join(WEB, "..", "src", "seq2seq_attn");
 
 // What each bundle is made of, and which file of the Python package it becomes; styles become a file beside it.
-const BUNDLES = [];
+const BUNDLES = [
+  {
+    entry: "src/view/index.ts",
+    output: "visualization/assets/attention.js",
+    format: "iife",
+    globalName: "seq2seqAttention",
+  },
+  { entry: "src/view/attention.css", output: "visualization/assets/attention.css" },
+];
 
 /** Return the bundles by path, as text. */
 async function bundled() {

@@ -17,7 +17,17 @@ from typing import Annotated, ParamSpec
 import typer
 
 from seq2seq_attn import __version__
-from seq2seq_attn.cli import aligning, averaging, doctoring, evaluating, listing, showing, training, translating
+from seq2seq_attn.cli import (
+    aligning,
+    attending,
+    averaging,
+    doctoring,
+    evaluating,
+    listing,
+    showing,
+    training,
+    translating,
+)
 from seq2seq_attn.cli.panels import GroupedCommand
 from seq2seq_attn.errors import Seq2SeqError
 
@@ -60,7 +70,7 @@ _verb(translating.translate)
 _verb(translating.score)
 _verb(aligning.align)
 _verb(averaging.average)
-_verb(showing.attend)
+_verb(attending.attend)
 _verb(showing.info)
 _verb(doctoring.doctor)
 _verb(listing.attentions)

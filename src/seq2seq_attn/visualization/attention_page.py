@@ -40,7 +40,7 @@ _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 @cache
 def asset(name: str) -> str:
     """Return the text of a file that the attention view consists of: ``attention.js`` or ``attention.css``."""
-    return files("seq2seq_attn.visualization").joinpath("assets", name).read_text(encoding="utf-8")
+    return files("seq2seq_attn.visualization").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
 
 
 def attention_page(document: Mapping[str, Any]) -> str:
@@ -54,8 +54,7 @@ def attention_page(document: Mapping[str, Any]) -> str:
     """
     script, style = asset(SCRIPT) + _START, _PAGE_STYLE + asset(STYLE)
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     )
     title = str(document["title"]) or "Attention"
     head = element(
@@ -92,5 +91,3 @@ def embedded(value: object) -> str:
 
 def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode('ascii')}'"
-
-

@@ -19,6 +19,7 @@ import typer
 from seq2seq_attn import __version__
 from seq2seq_attn.cli import (
     aligning,
+    attending,
     averaging,
     doctoring,
     evaluating,
@@ -71,7 +72,7 @@ _verb(translating.translate)
 _verb(translating.score)
 _verb(aligning.align)
 _verb(averaging.average)
-_verb(showing.attend)
+_verb(attending.attend)
 _verb(showing.info)
 _verb(doctoring.doctor)
 _verb(exporting.export)

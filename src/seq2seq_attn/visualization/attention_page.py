@@ -40,7 +40,7 @@ _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 @cache
 def asset(name: str) -> str:
     """Return the text of a file that the attention view consists of: ``attention.js`` or ``attention.css``."""
-    return files("seq2seq_attn.visualization").joinpath("assets", name).read_text(encoding="utf-8")
+    return files("seq2seq_attn.visualization").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
 
 
 def attention_page(document: Mapping[str, Any]) -> str:

@@ -1,0 +1,154 @@
+"""One sentence under one model or several, as an attention document, and that as a file."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seq_attn.checkpoint.load import find_checkpoint, read_run_config
+from seq2seq_attn.config.schema import DecodingConfig
+from seq2seq_attn.errors import UserError
+from seq2seq_attn.experiment.info import describe_attention
+from seq2seq_attn.files import write_atomic
+from seq2seq_attn.translation import Constraint, Translation, Translator, split_runs
+from seq2seq_attn.translation.document import attention_document, attention_panel
+from seq2seq_attn.visualization.attention_page import attention_page
+from seq2seq_attn.visualization.picture import PICTURE_SUFFIXES
+
+SUFFIXES = (*PICTURE_SUFFIXES, ".html", ".json")
+LARGEST_PAGE = 300_000
+"""Bytes; a page that would be larger leaves out the tree of the beam, unless that is asked for."""
+
+_TITLE = 80  # characters
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be looked at.
+
+    Attributes:
+        text: the source sentence.
+        target: a given translation; None: the model's own.
+        number: which of its own, from 1, the best.
+        constraint: what its own must have.
+    """
+
+    text: str
+    target: str | None = None
+    number: int = 1
+    constraint: Constraint | None = None
+
+    def find(self, translator: Translator, decoding: DecodingConfig) -> Translation:
+        """Translate, or score what is given.
+
+        Raises:
+            UserError: if there are not as many translations.
+        """
+        if self.target is not None:
+            return translator.score([self.text], [self.target], decoding=decoding)[0]
+        constraints = None if self.constraint is None else [self.constraint]
+        (found,) = translator.n_best([self.text], count=self.number, decoding=decoding, constraints=constraints)
+        if len(found) < self.number:
+            raise UserError(f"--n-best is {self.number}, but this search finds {len(found)} translations only")
+        return found[self.number - 1]
+
+
+def check_attention_path(output: Path) -> None:
+    """Refuse a file type that attention is not written as, before any work is done for it.
+
+    Raises:
+        UserError: naming the file types that work.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        found = f"the suffix {output.suffix!r}" if output.suffix else "no suffix"
+        raise UserError(f"{output} has {found}; attention is written as {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is said of a model, or of several that translate together: read from their files."""
+
+    name: str
+    languages: tuple[str, str]
+
+
+def describe_models(runs: Sequence[str]) -> list[Model]:
+    """Return what to call runs that are shown side by side, no two the same.
+
+    Raises:
+        CheckpointError: if one is no run.
+    """
+    models = [_describe(run) for run in runs]
+    names = [model.name for model in models]
+    return [
+        Model(f"{model.name}, {run}", model.languages) if names.count(model.name) > 1 else model
+        for model, run in zip(models, runs, strict=True)
+    ]
+
+
+def panel(
+    model: Model, translator: Translator, translation: Translation, wanted: Wanted, decoding: DecodingConfig
+) -> dict[str, Any]:
+    """Return all that can be looked at in a translation, the tree of the beam too where one has found it."""
+    drawn = decoding.sampling is not None or decoding.minimum_risk is not None
+    beam = None
+    if wanted.target is None and wanted.constraint is None and not drawn:
+        beam = translator.beam(wanted.text, count=wanted.number, decoding=decoding)
+    return attention_panel(
+        translator,
+        translation,
+        name=model.name,
+        languages=model.languages,
+        forced=wanted.target is not None,
+        beam=beam,
+    )
+
+
+def write_document(
+    panels: Sequence[dict[str, Any]], text: str, output: Path, *, with_beam: bool | None = None
+) -> str | None:
+    """Write panels side by side as a page or as JSON, whole or not at all.
+
+    Args:
+        panels: of one sentence.
+        text: that sentence.
+        output: an ``.html`` or ``.json`` file; an older one is replaced.
+        with_beam: whether the tree of the beam goes with it; None: if the page stays small.
+
+    Returns:
+        What was left out, if anything was that could have been there.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    title = textwrap.shorten(text, _TITLE, placeholder=" …") or text[:_TITLE]
+    bare = [{**one, "beam": None} for one in panels]
+    document = attention_document(bare if with_beam is False else panels, title=title)
+    left_out = None
+    if output.suffix.lower() == ".json":
+        content = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    else:
+        content = attention_page(document)
+        if len(content.encode()) > LARGEST_PAGE and with_beam is None and any(one["beam"] for one in panels):
+            content = attention_page(attention_document(bare, title=title))
+            left_out = f"the tree of the beam would make {output} larger than 300 KB and is left out; --beam keeps it"
+    try:
+        write_atomic(output, content)
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    return left_out
+
+
+def _describe(run: str) -> Model:
+    described = []
+    for path in split_runs(run):
+        folder, _ = find_checkpoint(path)
+        config = read_run_config(folder)
+        step = f" {path.name}" if path.parent.name == "checkpoints" else ""
+        name = f"{config.name}{step} ({describe_attention(config.model)})"
+        described.append(Model(name, (config.data.source_language, config.data.target_language)))
+    return Model(" + ".join(model.name for model in described), described[0].languages)

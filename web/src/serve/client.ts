@@ -27,7 +27,7 @@ export class Client {
   }
 
   async models(): Promise<Models> {
-    const answer = await fetch("models", { headers: this.#headers() });
+    const answer = await reach("models", { headers: this.#headers() });
     if (!answer.ok) throw await refusal(answer);
     return (await answer.json()) as Models;
   }
@@ -35,19 +35,30 @@ export class Client {
   /** Translate, and give what is new until all is there. */
   async *translate(request: Request, signal: AbortSignal): AsyncGenerator<News> {
     const headers = { ...this.#headers(), "Content-Type": "application/json" };
-    const answer = await fetch("translate/stream", { method: "POST", headers, body: JSON.stringify(request), signal });
+    const answer = await reach("translate/stream", { method: "POST", headers, body: JSON.stringify(request), signal });
     if (!answer.ok || !answer.body) throw await refusal(answer);
+    let isWhole = false;
     for await (const { name, data } of readEvents(answer.body)) {
       const content = JSON.parse(data);
       if (name === "partial" || name === "result") yield { kind: name, ...content } as News;
       else if (name === "error") throw new Refused(200, content.error.message, content.error.mend, null);
-      else if (name === "end") return;
+      else if (name === "end") isWhole = true;
     }
-    throw new Refused(200, "the answer broke off", "try again", null);
+    if (!isWhole) throw new Refused(200, "the answer broke off", "try again", null);
   }
 
   #headers(): Record<string, string> {
     return this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+  }
+}
+
+/** Ask the server; say so where it cannot be reached. */
+async function reach(path: string, options: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Refused(0, "the server does not answer", "is it still running?", null);
   }
 }
 

@@ -43,7 +43,7 @@ export interface Translation {
   score: number | null;
   finished: boolean;
   truncated: boolean;
-  panel: Panel | null;
+  panel?: Panel;
 }
 
 export interface Result {
@@ -61,5 +61,5 @@ export interface Request {
 
 /** What comes while sentences are translated. */
 export type News =
-  | { kind: "partial"; sentence: number; text: string; panel: Panel | null }
+  | { kind: "partial"; sentence: number; text: string; panel?: Panel } // drawn now and then only
   | { kind: "result"; sentence: number; result: Result };

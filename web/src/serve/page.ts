@@ -140,7 +140,7 @@ export class Page {
         const number = numbers[news.sentence]!;
         if (news.kind === "partial") {
           this.#output.partial(number, news.text);
-          if (number === this.#selected) this.#attention.show(news.panel);
+          if (number === this.#selected && news.panel) this.#attention.show(news.panel);
           continue;
         }
         this.#results[number] = news.result;
@@ -230,7 +230,8 @@ export class Page {
       if (error.retryAfter) this.#later(error.retryAfter * 1000);
       return;
     }
-    this.#say("the server does not answer: is it still running?", "error");
+    this.#say("something went wrong in this page; load it again", "error");
+    throw error;
   }
 
   #say(text: string, kind = ""): void {

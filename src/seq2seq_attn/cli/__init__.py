@@ -24,6 +24,7 @@ from seq2seq_attn.cli import (
     evaluating,
     exporting,
     listing,
+    reporting,
     serving,
     showing,
     training,
@@ -74,6 +75,7 @@ _verb(averaging.average)
 _verb(showing.attend)
 _verb(showing.info)
 _verb(doctoring.doctor)
+_verb(reporting.report)
 _verb(exporting.export)
 _verb(serving.serve)
 _verb(listing.attentions)

@@ -78,7 +78,7 @@ def report_whole_run(path: Path, folder: Path | None = None, options: ReportOpti
         attention = attention_over_training(run, config, sentences=options.sentences, device=options.device)
     page = RunPage(
         corpora=_corpora(config),
-        changed=_changed(config),
+        changed=changed_keys(config),
         settings=dump_config(config),
         plots=learning.plots(),
         validations=learning.table(),
@@ -123,7 +123,7 @@ def _remarks(checkpoint: Path, learning: Learning) -> list[str]:
     return []
 
 
-def _changed(config: Config) -> dict[str, tuple[str, str]]:
+def changed_keys(config: Config) -> dict[str, tuple[str, str]]:
     """Return the keys that differ from their defaults, with value and default; the text has none."""
     sections = {name: field.default for name, field in Config.model_fields.items() if not field.is_required()}
     data = {name: field.default for name, field in type(config.data).model_fields.items() if not field.is_required()}

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from seq2seq_attn.evaluation.diagnostics import Diagnostics, diagnose, mean_diagnostics
+from seq2seq_attn.evaluation.diagnostics import Diagnostics, diagnose, diagonal_share, mean_diagnostics
 
 
 def entropy_of(row: list[float]) -> float:
@@ -147,3 +147,22 @@ def test_every_number_is_described() -> None:
     lines = mean_diagnostics([Diagnostics(**values)]).describe().splitlines()
     assert lines[0] == "attention over 1 sentence, means"
     assert [line.split()[-1] for line in lines[1:]] == [f"{value:.4f}" for value in values.values()]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 5), (5, 1), (7, 3), (4, 9), (6, 6)])
+def test_the_weight_near_the_diagonal(rows, columns):
+    weights = np.random.default_rng(rows).dirichlet(np.ones(columns), size=rows)
+    near = total = 0.0
+    for i in range(rows):
+        for j in range(columns):
+            total += weights[i, j]
+            if abs(j - (i * (columns - 1) / (rows - 1) if rows > 1 else 0)) <= 1:
+                near += weights[i, j]
+    assert diagonal_share(weights) == pytest.approx(near / total)
+
+
+def test_the_diagonal_has_all_the_weight_and_the_other_one_little():
+    assert diagonal_share(np.eye(9)) == 1.0
+    assert diagonal_share(np.eye(9)[:, ::-1]) == pytest.approx(1 / 9)
+    assert diagonal_share(np.zeros((3, 4))) == 0.0
+    assert diagonal_share(np.full((4, 50), 1 / 50)) < 0.06

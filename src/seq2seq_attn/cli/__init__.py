@@ -25,6 +25,7 @@ from seq2seq_attn.cli import (
     evaluating,
     exporting,
     listing,
+    reporting,
     serving,
     showing,
     training,
@@ -75,6 +76,7 @@ _verb(averaging.average)
 _verb(attending.attend)
 _verb(showing.info)
 _verb(doctoring.doctor)
+_verb(reporting.report)
 _verb(exporting.export)
 _verb(serving.serve)
 _verb(listing.attentions)

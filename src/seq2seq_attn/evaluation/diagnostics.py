@@ -129,6 +129,25 @@ def diagnose(weights: Float[NDArray[np.floating], "target_len source_len"]) -> D
     )
 
 
+def diagonal_share(weights: Float[NDArray[np.floating], "target_len source_len"]) -> float:
+    r"""Return the share of the weight that lies near the diagonal: on it, or one source token beside it.
+
+    The diagonal leads from the first source token at the first target token to the last at the last one, so
+    target token :math:`i` of :math:`I` meets it at :math:`j = i \frac{J - 1}{I - 1}`, all counted from 0.
+    Attention that goes through the source word by word has a share near 1; of weights spread evenly over a
+    long source it is near :math:`2 / J`. Without any weight it is 0.
+
+    Args:
+        weights: as :func:`diagnose` takes them.
+    """
+    exact = np.asarray(weights, dtype=np.float64)
+    target_len, source_len = exact.shape
+    met = np.arange(target_len) * ((source_len - 1) / max(target_len - 1, 1))
+    near = np.abs(np.arange(source_len) - met[:, None]) <= 1
+    total = float(exact.sum())
+    return float(exact[near].sum()) / total if total else 0.0
+
+
 def mean_diagnostics(found: Iterable[Diagnostics]) -> MeanDiagnostics:
     """Average the diagnostics of sentences; each counts once, however long it is."""
     names = [field.name for field in fields(Diagnostics)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq_attn.checkpoint.load import find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.errors import UserError
 from seq2seq_attn.experiment.info import describe_attention

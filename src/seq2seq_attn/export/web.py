@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-from seq2seq_attn.checkpoint.store import BEST
+from seq2seq_attn.checkpoint.folders import BEST
 from seq2seq_attn.errors import ConfigError, UserError
 from seq2seq_attn.export.folder import export_onnx
 from seq2seq_attn.exported.manifest import MANIFEST, checksum, read_manifest

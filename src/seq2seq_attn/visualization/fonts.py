@@ -18,29 +18,27 @@ JOINERS = "\u200c\u200d"
 """Invisible, but they shape the letters and emoji around them."""
 
 _SHAPING = (3, 11)  # the first matplotlib that joins letters and sets text from right to left
-_NEED_SHAPING = tuple(
-    [
-        "ARABIC",
-        "SYRIAC",
-        "THAANA",
-        "NKO",
-        "HEBREW",
-        "DEVANAGARI",
-        "BENGALI",
-        "GURMUKHI",
-        "GUJARATI",
-        "ORIYA",
-        "TAMIL",
-        "TELUGU",
-        "KANNADA",
-        "MALAYALAM",
-        "SINHALA",
-        "THAI",
-        "LAO",
-        "TIBETAN",
-        "MYANMAR",
-        "KHMER",
-    ]
+_NEED_SHAPING = (
+    "ARABIC",
+    "SYRIAC",
+    "THAANA",
+    "NKO",
+    "HEBREW",
+    "DEVANAGARI",
+    "BENGALI",
+    "GURMUKHI",
+    "GUJARATI",
+    "ORIYA",
+    "TAMIL",
+    "TELUGU",
+    "KANNADA",
+    "MALAYALAM",
+    "SINHALA",
+    "THAI",
+    "LAO",
+    "TIBETAN",
+    "MYANMAR",
+    "KHMER",
 )
 
 

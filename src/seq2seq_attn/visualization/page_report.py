@@ -99,13 +99,26 @@ class SplitPage:
     languages: tuple[str, str]
 
 
-def report_page(title: str, facts: Mapping[str, str], splits: Sequence[SplitPage]) -> str:
-    """Return the whole page, complete in itself: it loads nothing and runs nothing."""
-    links = {split.name: f"set-{number}" for number, split in enumerate(splits, start=1)}
+def report_page(
+    title: str, facts: Mapping[str, str], splits: Sequence[SplitPage], *, about: Mapping[str, Markup] | None = None
+) -> str:
+    """Return the whole page, complete in itself: it loads nothing.
+
+    Args:
+        title: of the page.
+        facts: what is worth knowing of the system, by name.
+        splits: the test sets.
+        about: further sections, by their titles: those about the training of a run.
+    """
+    about = about or {}
+    links = {name: f"run-{number}" for number, name in enumerate(about, start=1)}
+    links |= {f"Test set {split.name}" if about else split.name: f"set-{n}" for n, split in enumerate(splits, start=1)}
     parts = [definitions(facts)]
     if len(splits) > 1:
         parts.append(_overview(splits))
+    if len(links) > 1:
         parts.append(navigation(links))
+    parts += [section(name, content, identity=links[name]) for name, content in about.items()]
     parts += [_split(split, f"set-{number}") for number, split in enumerate(splits, start=1)]
     return document(title, *parts)
 
@@ -170,7 +183,7 @@ def _by_length(split: SplitPage) -> Markup | None:
     titles = [split.buckets[0].scores[name].name for name in names]
     found = table(["source words", "sentences", *titles], rows, caption="Sentences of like length, scored together")
     plots = (picture(svg, f"{name}; the same numbers as in the table") for name, svg in split.length_plots.items())
-    return join([found, *plots])
+    return join([found, element("div", *plots, attributes={"class": "plots"})])
 
 
 def _sentences(split: SplitPage, sentences: Sequence[Sentence], *, first_open: bool = False) -> Markup | None:

@@ -2,9 +2,10 @@
 
 STYLE = """
 :root { --ink: #1b1f24; --quiet: #57606a; --paper: #ffffff; --card: #f4f6f8; --line: #d0d7de;
-  --link: #0b57a4; --weight: #0072b2; --bad: #b3261e; --good: #1a7f37; color-scheme: light dark; }
+  --link: #0b57a4; --weight: #0072b2; --second: #b34700; --bad: #b3261e; --good: #1a7f37; color-scheme: light dark; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --quiet: #a3adb8; --paper: #14181d;
-  --card: #1e242b; --line: #3a434d; --link: #79b8ff; --weight: #56b4e9; --bad: #ff8a80; --good: #7ddf96; } }
+  --card: #1e242b; --line: #3a434d; --link: #79b8ff; --weight: #56b4e9; --second: #f0a03c;
+  --bad: #ff8a80; --good: #7ddf96; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
@@ -28,12 +29,29 @@ summary { cursor: pointer; overflow-wrap: anywhere; } details[open] > summary { 
 figure { margin: .75rem 0; }
 img.plot { display: block; max-width: 100%; height: auto; background: #ffffff; border-radius: .4rem; padding: .5rem; }
 svg.matrix { display: block; max-width: 100%; height: auto; }
-svg.matrix text { fill: var(--ink); font: 11px system-ui, sans-serif; }
+svg.matrix text { fill: var(--ink); font: 11px system-ui, sans-serif; unicode-bidi: plaintext; }
 svg.matrix .cells { fill: var(--weight); } svg.matrix .frame { fill: none; stroke: var(--line); }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: .5rem 1.5rem; }
+.plots figure { margin: .5rem 0; min-width: 0; }
+svg.curves { display: block; width: 100%; height: auto; }
+svg.curves text { fill: var(--quiet); font: 12px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
+svg.curves text.title { fill: var(--ink); font-size: 13px; font-weight: 600; }
+svg.curves .end { text-anchor: end; } svg.curves .middle { text-anchor: middle; }
+svg.curves .grid { stroke: var(--line); stroke-width: .6; } svg.curves .axis { stroke: var(--quiet); }
+svg.curves .line { fill: none; stroke: var(--weight); stroke-width: 1.8; stroke-linejoin: round; }
+svg.curves .line-1 { stroke: var(--second); stroke-dasharray: 6 3; }
+svg.curves .line-2 { stroke: var(--good); stroke-dasharray: 2 3; }
+svg.curves .mark { fill: var(--paper); stroke: var(--weight); stroke-width: 1.5; stroke-dasharray: none; }
+svg.curves .mark.line-1 { stroke: var(--second); } svg.curves .mark.line-2 { stroke: var(--good); }
+.multiples { display: flex; gap: 1rem; align-items: flex-start; } .multiples figure { flex: none; margin: 0; }
+.multiples svg.matrix { max-width: none; }
+figcaption { font-size: .85rem; color: var(--quiet); }
+pre { font: .85rem/1.45 ui-monospace, monospace; margin: 0; }
 @media print {
   :root { --ink: #000000; --quiet: #444444; --paper: #ffffff; --card: #ffffff; --line: #999999; --link: #000000;
-    --weight: #0072b2; }
+    --weight: #0072b2; --second: #b34700; }
   main { max-width: none; padding: 0; } nav { display: none; } .scroll { overflow: visible; }
+  .multiples { flex-wrap: wrap; } pre { white-space: pre-wrap; }
   details, figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; }
   details::details-content { content-visibility: visible; height: auto; }
 }

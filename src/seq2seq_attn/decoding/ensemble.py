@@ -93,7 +93,9 @@ def mean_log_probs(several: Sequence[Float[Array, "rows vocab"]]) -> Float[Array
 
 
 def _mean_weights(several: Sequence[Float[Array, "rows source_len"]]) -> Float[Array, "rows source_len"]:
-    stacked = arrays.stack(several)
+    # a model may have padded its sources further; there its weights are zero
+    width = min(one.shape[1] for one in several)
+    stacked = arrays.stack([one[:, :width] for one in several])
     looking = (stacked.sum(axis=2) > 0).sum(axis=0).clip(min=1)
     return stacked.sum(axis=0) / arrays.cast_like(looking[:, None], stacked)
 

@@ -101,6 +101,8 @@ def make_plan(asked: Asked, tokens: TargetTokens, tokenizers: Tokenizers, *, att
         DataError: if there is something wrong with the lexicon.
     """
     decoding = asked.decoding
+    if asked.wanted < 1:
+        raise ConfigError(f"n_best is {asked.wanted}, but it must be at least 1")
     search = build_search(decoding, tokens, count=asked.wanted, demanding=asked.demanding)
     unknown_words = None
     if decoding.replace_unknown:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxtyping import Bool
 from seq2seq_attn.config.schema import DecodingConfig, SamplingConfig
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
 from seq2seq_attn.data.tokenizers.base import is_word_character
-from seq2seq_attn.decoding import BeamSearch, GreedySearch, Hypothesis, LengthLimit, Scoring, Search, arrays
+from seq2seq_attn.decoding import BeamSearch, BeamStep, GreedySearch, Hypothesis, LengthLimit, Scoring, Search, arrays
 from seq2seq_attn.decoding.protocol import Rule
 from seq2seq_attn.decoding.rules import ForbiddenPhrases, NoRepeatNGram, RepetitionPenalty
 from seq2seq_attn.decoding.sampling import SamplingSearch
@@ -113,6 +114,40 @@ def build_search(
         raise ConfigError("diverse_groups and phrases that must appear exclude one another; ask for one of them")
     if decoding.beam_size == wanted == 1 and not demanding:
         return GreedySearch(bos=BOS, eos=EOS, forbidden=forbidden, limit=limit, rules=rules)
+    return _beam_search(decoding, tokens, wanted=wanted, limit=limit, forbidden=forbidden, rules=rules)
+
+
+def beam_search(
+    decoding: DecodingConfig, tokens: TargetTokens, *, count: int, watch: Callable[[BeamStep], None]
+) -> BeamSearch:
+    """Return a beam search that is watched; also for a beam of 1.
+
+    Args:
+        decoding: how to search.
+        tokens: of the target.
+        count: translations wanted.
+        watch: see :class:`BeamSearch`.
+
+    Raises:
+        ConfigError: if what is configured is no beam search, or cannot give so many.
+    """
+    if decoding.sampling is not None or decoding.minimum_risk is not None:
+        raise ConfigError("sampling and minimum_risk leave no beam to show; ask for a beam without them")
+    limit, rules = length_limit(decoding), _rules(decoding, tokens)
+    forbidden = (PAD,) if decoding.replace_unknown else (PAD, UNK)
+    search = _beam_search(decoding, tokens, wanted=count, limit=limit, forbidden=forbidden, rules=rules)
+    return replace(search, watch=watch)
+
+
+def _beam_search(
+    decoding: DecodingConfig,
+    tokens: TargetTokens,
+    *,
+    wanted: int,
+    limit: LengthLimit,
+    forbidden: Sequence[int],
+    rules: Sequence[Rule],
+) -> BeamSearch:
     return BeamSearch(
         bos=BOS,
         eos=EOS,

@@ -56,11 +56,11 @@ class Translation:
         return {
             "source": self.source,
             "text": self.text,
-            "score": _number(self.score),
-            "log_prob": _number(self.log_prob),
+            "score": rounded(self.score),
+            "log_prob": rounded(self.log_prob),
             "tokens": list(self.tokens),
             "source_tokens": list(self.source_tokens),
-            "token_log_probs": [_number(log_prob) for log_prob in self.token_log_probs],
+            "token_log_probs": [rounded(log_prob) for log_prob in self.token_log_probs],
             "finished": self.finished,
             "truncated": self.truncated,
             "alignment": [list(link) for link in self.alignment],
@@ -108,5 +108,6 @@ def blank(text: str) -> Translation:
     )
 
 
-def _number(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """Return a score or a logarithm as JSON can hold it, with 6 decimals: an infinite one as None."""
     return round(value, LOG_PROB_DECIMALS) if math.isfinite(value) else None

@@ -12,19 +12,21 @@ import numpy as np
 from seq2seq_attn.config import change_decoding
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.tokenizers import Tokenizers
-from seq2seq_attn.decoding import Ensemble, StepModel
+from seq2seq_attn.decoding import BeamStep, StepModel
 from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.decoding.protocol import Attending
 from seq2seq_attn.errors import ConfigError, UserError
+from seq2seq_attn.translation.alternatives import Alternative, best_next
+from seq2seq_attn.translation.beams import Beam, grow_beam
 from seq2seq_attn.translation.constraints import Constraint
 from seq2seq_attn.translation.forced import force
 from seq2seq_attn.translation.maps import token_maps, written_tokens
 from seq2seq_attn.translation.members import Member, is_trained, load_members, trained
 from seq2seq_attn.translation.plan import Asked, Plan, choose, encode_constraints, make_plan
 from seq2seq_attn.translation.results import Results
-from seq2seq_attn.translation.searches import Scores, TargetTokens, build_scoring
+from seq2seq_attn.translation.searches import Scores, TargetTokens, beam_search, build_scoring
 from seq2seq_attn.translation.sources import Sources
-from seq2seq_attn.translation.steppers import steppers
+from seq2seq_attn.translation.stepper import stepper
 from seq2seq_attn.translation.translation import TokenMap, Translation, blank
 
 if TYPE_CHECKING:
@@ -85,10 +87,7 @@ class Translator:
         return any(member.model.attends for member in self.members)
 
     def trained(self, what: str) -> Seq2Seq:
-        """Return the first model as it was trained.
-
-        Args:
-            what: needs it, for the error.
+        """Return the first model as torch's, which ``what`` needs.
 
         Raises:
             UserError: if it is an exported one, which can be searched and nothing else.
@@ -103,8 +102,8 @@ class Translator:
     @cached_property
     def _like(self) -> Array:
         """An array of the kind that search computes with, and where; numpy's, unless all models are torch's."""
-        models = [member.model for member in self.members if is_trained(member.model)]
-        return next(models[0].parameters()) if len(models) == len(self.members) else np.empty(0)
+        numpy = not all(is_trained(member.model) for member in self.members)
+        return np.empty(0) if numpy else next(self.trained("torch").parameters())
 
     def stepper(self, precision: str) -> StepModel[Any]:
         """Return what search runs, made once for each precision of its matrix products.
@@ -113,8 +112,7 @@ class Translator:
             ConfigError: if a model does not have this precision.
         """
         if precision not in self._steppers:
-            models = steppers([member.model for member in self.members], precision)
-            self._steppers[precision] = models[0] if len(models) == 1 else Ensemble(models)
+            self._steppers[precision] = stepper([member.model for member in self.members], precision)
         return self._steppers[precision]
 
     def translate(
@@ -225,6 +223,49 @@ class Translator:
                 found[number] = results.translation(read[number], forced, score=score, text=target, words=words)
         return found
 
+    def alternatives(self, translation: Translation, *, count: int = 8) -> list[list[Alternative]]:
+        """Return for every token of a translation the tokens that were most probable in its place, best first.
+
+        Args:
+            translation: one that this translator gave, found or scored.
+            count: alternatives; the token that was written is among them where it is one of the best.
+
+        Raises:
+            ConfigError: if ``count`` is below 1.
+        """
+        if count < 1:
+            raise ConfigError(f"count is {count}, but at least 1 alternative must be asked for")
+        written = written_tokens(translation, self.tokenizers.target)
+        if not written:
+            return []
+        (batch,) = Sources([translation.source], self.members, like=self._like).batches([0], 1)
+        return best_next(self.stepper(self.decoding.precision), batch, written, self.tokenizers.target, count)
+
+    def beam(
+        self, text: str, *, beam_size: int | None = None, count: int = 1, decoding: DecodingConfig | None = None
+    ) -> Beam:
+        """Translate a sentence, and return all that beam search considered on the way.
+
+        Args:
+            text: a source sentence.
+            beam_size: hypotheses kept; 1 is greedy search.
+            count: hypotheses to return.
+            decoding: how to search, in place of what the run is configured for.
+
+        Raises:
+            ConfigError: if the search is no beam search, or cannot give so many.
+            UserError: if the sentence is blank.
+        """
+        if not text.strip():
+            raise UserError("the sentence is empty, so there is no beam to show")
+        asked = change_decoding(decoding or self.decoding, {} if beam_size is None else {"beam_size": beam_size})
+        steps: list[BeamStep] = []
+        search = beam_search(asked, self._target_tokens, count=count, watch=steps.append)
+        (batch,) = Sources([text], self.members, like=self._like).batches([0], 1)
+        ((*found,),) = search(self.stepper(asked.precision), batch.source, batch.lengths)
+        target = self.tokenizers.target
+        return grow_beam(steps, found, target, beam_size=asked.beam_size, scoring=search.scoring)
+
     def attention_maps(
         self, text: str, target: str | Translation | None = None, *, beam_size: int | None = None
     ) -> list[TokenMap]:
@@ -251,8 +292,6 @@ class Translator:
 
     def _planned(self, decoding: DecodingConfig, count: int, demanding: bool) -> Plan:
         """Return how to search: the plan of the call before, where that was asked for in the same way."""
-        if count < 1:
-            raise ConfigError(f"n_best is {count}, but it must be at least 1")
         last = self._plan
         if last is not None and last.asked == (decoding, count, demanding):
             return last

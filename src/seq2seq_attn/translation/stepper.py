@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from seq2seq_attn.decoding import StepModel
+from seq2seq_attn.decoding import Ensemble, StepModel
 from seq2seq_attn.decoding.protocol import Attending
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.translation.members import is_trained
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from seq2seq_attn.models.base import Seq2Seq
 
 
-def steppers(models: Sequence[Attending], precision: str) -> list[StepModel[Any]]:
-    """Return models that are searched together, so that all compute with arrays of one kind.
+def stepper(models: Sequence[Attending], precision: str) -> StepModel[Any]:
+    """Return what search runs: the model, or all as an ensemble, which then compute with arrays of one kind.
 
     Args:
         models: trained ones, which are made fast here, and others, which stay as they are.
@@ -24,12 +24,12 @@ def steppers(models: Sequence[Attending], precision: str) -> list[StepModel[Any]
     Raises:
         ConfigError: if a model does not have this precision.
     """
-    return [
-        _prepared(model, precision, on_numpy=not all(map(is_trained, models)))
-        if is_trained(model)
-        else _as_exported(model, precision)
+    on_numpy = not all(map(is_trained, models))
+    found = [
+        _prepared(model, precision, on_numpy=on_numpy) if is_trained(model) else _as_exported(model, precision)
         for model in models
     ]
+    return found[0] if len(found) == 1 else Ensemble(found)
 
 
 def _prepared(model: Seq2Seq, precision: str, *, on_numpy: bool) -> StepModel[Any]:

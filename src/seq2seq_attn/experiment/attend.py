@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
+from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.errors import UserError
-from seq2seq_attn.experiment.info import describe_attention
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.translation import Constraint, Translation, Translator, split_runs
 from seq2seq_attn.translation.document import attention_document, attention_panel

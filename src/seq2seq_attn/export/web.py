@@ -91,4 +91,4 @@ def _check_output(output: Path) -> None:
 
 
 def _asset(name: str) -> bytes:
-    return files("seq2seq_attn.export").joinpath("assets", name).read_bytes()
+    return files("seq2seq_attn.export").joinpath("assets").joinpath(name).read_bytes()

@@ -212,7 +212,10 @@ def test_a_run_that_cannot_be_opened(
         (["evaluate", "RUN", "--metric", "blue"], ["unknown metric 'blue'; did you mean 'bleu'?"]),
         (["evaluate", "RUN", "--source", "text"], ["--source and --reference go together"]),
         (["evaluate", "RUN", "--source", "text", "--reference", "short"], ["text", "3", "short", "2"]),
-        (["attend", "RUN", "one", "--output", "a.gif"], ["a.gif has the suffix '.gif'", ".png or .svg"]),
+        (
+            ["attend", "RUN", "one", "--output", "a.gif"],
+            ["a.gif has the suffix '.gif'; attention is written as .png, .svg, .html or .json"],
+        ),
         (["attend", "RUN", "one", "--output", "nowhere/a.png"], ["the folder nowhere does not exist"]),
         (["attend", "RUN", " ", "--output", "a.png"], ["the sentence is empty"]),
         (["attend", "RUN", "\udcff", "--output", "a.png"], ["not valid UTF-8"]),

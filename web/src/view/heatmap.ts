@@ -7,7 +7,7 @@ import type { Grid, Unit } from "./units.js";
 const SMALLEST = 17; // pixels a side, for labels that can be read
 const LARGEST = 46;
 const EASY = 28; // what is as large is not made smaller to be seen at a glance
-const ROOM_FOR_NUMBERS = 36;
+const ROOM_FOR_NUMBERS = 28;
 const LETTERS = 22; // longer labels are cut
 const SEEN = 0.0005; // smaller weights could not be seen
 /* From these weights on a number needs the other color to be read, on a light page and on a dark one. */

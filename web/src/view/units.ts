@@ -30,6 +30,7 @@ export interface Grid {
 export function units(tokens: readonly Token[], words: boolean): Unit[] {
   const found: Unit[] = [];
   let word = -1;
+  let text = ""; // of the unit
   let before = "";
   tokens.forEach((token, number) => {
     const begins = token.word_start || token.special || found.length === 0 || found.at(-1)!.special;
@@ -39,12 +40,13 @@ export function units(tokens: readonly Token[], words: boolean): Unit[] {
     if (words && goesOn) {
       const last = found.at(-1)!;
       last.tokens.push(number);
-      last.label += label(token.surface, token.token, false).replace(/^◌/u, "");
+      text += token.surface;
+      last.label = label(text, token.token, false);
       last.unknown ||= unknown;
     } else {
       const special = token.special && !unknown;
-      const text = label(token.surface, token.token, special);
-      found.push({ label: text, tokens: [number], special, unknown, goesOn, spaced: begins, word });
+      text = token.surface;
+      found.push({ label: label(text, token.token, special), tokens: [number], special, unknown, goesOn, spaced: begins, word });
     }
     before = token.surface;
   });

@@ -1,0 +1,78 @@
+"""The page around the attention view: complete in itself, and nothing in it but data and the view can run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+
+import pytest
+from attention_documents import NASTY, document, panel
+from html_checks import Page
+
+from seq2seq_attn.visualization.attention_page import asset, attention_page, embedded
+
+
+def policy_of(page: Page) -> dict[str, str]:
+    (content,) = (found["content"] for found in page.named("meta") if "http-equiv" in found)
+    return dict(rule.strip().split(" ", 1) for rule in content.split(";"))
+
+
+def between(html: str, tag: str) -> str:
+    """The content of the last element of a name, as a browser takes it: up to the first end tag."""
+    start = html.rindex(f"<{tag}>") + len(tag) + 2
+    return html[start : html.index(f"</{tag}>", start)]
+
+
+def test_page_is_whole_and_strict() -> None:
+    html = attention_page(document(panel(layers=2, heads=4)))
+    page = Page(html)
+    assert policy_of(page)["default-src"] == "'none'"
+    for tag in ("script", "style"):
+        content = between(html, tag)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert policy_of(page)[f"{tag}-src"] == f"'sha256-{digest}'"
+    assert [found.get("type") for found in page.named("script")] == ["application/json", None]
+    assert not page.named("link")
+    for tag, attributes in page.tags:
+        assert not {"src", "href", "style", "srcset", "action"} & set(attributes), tag
+        assert not any(name.startswith("on") for name in attributes), tag
+    assert "@import" not in html
+    assert "url(" not in html
+
+
+def test_the_document_comes_back_as_it_was() -> None:
+    given = document(panel(), panel(target=" ".join(NASTY).replace("+", "")), title=NASTY[0])
+    html = attention_page(given)
+    (found,) = re.findall(r'<script type="application/json" id="document">(.*?)</script>', html, flags=re.DOTALL)
+    assert json.loads(found) == given
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_no_text_ends_the_script_or_becomes_markup(text: str) -> None:
+    plain = Page(attention_page(document(panel())))
+    page = Page(attention_page(document(panel(source=text, target=text, name=text), title=text)))
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
+    assert not set(embedded(text)) & set("<>&\u2028\u2029")
+    assert json.loads(embedded(text)) == text
+
+
+def test_without_scripts_the_sentences_can_be_read() -> None:
+    page = Page(attention_page(document(panel("one two", "dois um"))))
+    assert "one two" in page.text
+    assert "dois um" in page.text
+
+
+def test_size_of_a_page() -> None:
+    sentence = " ".join(f"word{number}" for number in range(25))
+    assert len(attention_page(document(panel(sentence, sentence))).encode()) < 150_000
+    transformer = panel(sentence, sentence, layers=2, heads=4)
+    assert len(attention_page(document(transformer)).encode()) < 300_000
+    assert len(asset("attention.js").encode()) < 60_000
+    assert len(asset("attention.css").encode()) < 20_000
+
+
+def test_a_number_that_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        attention_page(document({**panel(), "score": float("nan")}))

@@ -14,7 +14,7 @@ from seq2seq_attn.errors import UserError
 from seq2seq_attn.evaluation.calibration import Calibration
 from seq2seq_attn.experiment.calibrate import calibrate
 from seq2seq_attn.experiment.evaluate import Evaluation
-from seq2seq_attn.experiment.report_set import SetReport
+from seq2seq_attn.experiment.report_set import Look, SetReport
 from seq2seq_attn.files import check_folder, write_atomic
 from seq2seq_attn.translation import Translator
 from seq2seq_attn.translation.members import split_runs
@@ -34,10 +34,12 @@ class Training:
     Attributes:
         page: what the page says of it.
         record: the same for a machine, ready for JSON.
+        look: makes the attention documents of translations that are shown; None: they are drawn only.
     """
 
     page: RunPage
     record: Mapping[str, object]
+    look: Look | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def write_report(folder: Path, evaluations: Sequence[Evaluation], subject: Repor
     record: dict[str, object] = {"format": _FORMAT, "files": sorted({*before, *_names(splits, metrics)})}
     # first, so that the files of a report that does not come to its end are known to be ours
     write_atomic(folder / SCORES, json.dumps(record, indent=2) + "\n")
-    parts = [SetReport.of(one, (subject.calibrations or {}).get(one.split)) for one in evaluations]
+    look = None if subject.training is None else subject.training.look
+    parts = [SetReport.of(one, (subject.calibrations or {}).get(one.split), look) for one in evaluations]
     pages = [part.write(folder, subject.languages) for part in parts]
     about = None if subject.training is None else run_parts(subject.training.page, subject.languages)
     write_atomic(folder / PAGE, report_page(subject.title, subject.facts, pages, about=about))

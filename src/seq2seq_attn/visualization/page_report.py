@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from seq2seq_attn.visualization.page import (
     table,
 )
 from seq2seq_attn.visualization.page_attention import draw_matrix
+from seq2seq_attn.visualization.page_view import attention_view, view_script, view_style
 
 _EXPLAINED = {
     "normalized_entropy": ("entropy", "0: looks at one token; 1: at all alike"),
@@ -51,6 +53,7 @@ class Sentence:
         source_tokens: what was read.
         tokens: what was written.
         remark: something to know of it, such as that it was cut.
+        document: the attention document of it, for a page that may be hovered over; None for a still drawing.
     """
 
     line: int
@@ -62,6 +65,7 @@ class Sentence:
     source_tokens: Sequence[str]
     tokens: Sequence[str]
     remark: str = ""
+    document: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,9 @@ def report_page(
         parts.append(navigation(links))
     parts += [section(name, content, identity=links[name]) for name, content in about.items()]
     parts += [_split(split, f"set-{number}") for number, split in enumerate(splits, start=1)]
+    shown = [one for split in splits for one in (*split.samples, *split.best, *split.worst)]
+    if any(one.document is not None for one in shown):
+        return document(title, *parts, script=view_script(), style=view_style())
     return document(title, *parts)
 
 
@@ -208,7 +215,8 @@ def _one(split: SplitPage, one: Sentence, *, is_open: bool) -> Markup:
     drawn = draw_matrix(one.weights, one.source_tokens, one.tokens)
     if drawn is not None:
         matrix = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "attention"}
-        parts.append(element("div", drawn, attributes=matrix))
+        still = element("div", drawn, attributes=matrix)
+        parts.append(still if one.document is None else attention_view(one.document, still))
     elif one.weights.any():
         parts.append(element("p", "Too long to draw where the model looked.", attributes={"class": "quiet"}))
     summary = join([f"{one.score:.1f} ", sentence(one.hypothesis, target)])

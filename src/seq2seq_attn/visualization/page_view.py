@@ -1,4 +1,4 @@
-"""The attention view inside a page: a drawing that stands there for all, and gives way to the view where scripts run."""
+"""The attention view inside a page: a still drawing, which gives way to the view where scripts run."""
 
 from __future__ import annotations
 

@@ -18,12 +18,16 @@ from seq2seq_attn.experiment.report_set import Look, SetReport
 from seq2seq_attn.files import check_folder, write_atomic
 from seq2seq_attn.translation import Translator
 from seq2seq_attn.translation.members import split_runs
-from seq2seq_attn.visualization.page import check_plots
-from seq2seq_attn.visualization.page_report import report_page
+from seq2seq_attn.visualization.page import Markup, check_plots
+from seq2seq_attn.visualization.page_report import SplitPage, report_page, smaller
 from seq2seq_attn.visualization.page_run import RunPage, run_parts
 
 PAGE = "report.html"
 SCORES = "scores.json"
+LARGEST_PAGE = 1_900_000
+"""Bytes; a page that is opened on a telephone should not be larger."""
+
+_TIMES = 5  # that something can be left out of a page, and none
 _FORMAT = "seq2seq_attn report 1"
 
 
@@ -141,7 +145,7 @@ def write_report(folder: Path, evaluations: Sequence[Evaluation], subject: Repor
     parts = [SetReport.of(one, (subject.calibrations or {}).get(one.split), look) for one in evaluations]
     pages = [part.write(folder, subject.languages) for part in parts]
     about = None if subject.training is None else run_parts(subject.training.page, subject.languages)
-    write_atomic(folder / PAGE, report_page(subject.title, subject.facts, pages, about=about))
+    write_atomic(folder / PAGE, _fitting(subject, pages, about))
     written = sorted({PAGE, SCORES, *(name for part in parts for name in part.files())})
     for stale in set(before) - set(written):
         (folder / stale).unlink(missing_ok=True)
@@ -151,6 +155,16 @@ def write_report(folder: Path, evaluations: Sequence[Evaluation], subject: Repor
         record["training"] = dict(subject.training.record)
     write_atomic(folder / SCORES, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     return folder / PAGE
+
+
+def _fitting(subject: ReportSubject, pages: Sequence[SplitPage], about: Mapping[str, Markup] | None) -> str:
+    """Return the page with all attention that there is room for."""
+    for times in range(_TIMES):
+        shown = [smaller(page, times) for page in pages]
+        html = report_page(subject.title, subject.facts, shown, about=about)
+        if len(html.encode()) <= LARGEST_PAGE:
+            break
+    return html
 
 
 def _names(splits: Sequence[str], metrics: Sequence[str]) -> list[str]:

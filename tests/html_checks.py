@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from html.parser import HTMLParser
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -15,6 +17,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.texts: list[str] = []
+        self.scripts: list[str] = []
         self._open: list[str] = []
         self.feed(html)
         self.close()
@@ -33,7 +36,9 @@ class Page(HTMLParser):
         assert self._open.pop() == tag, f"</{tag}> closes another one"
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
+        if self._open and self._open[-1] == "script":
+            self.scripts.append(data)
+        elif "style" not in self._open:
             self.texts.append(data)
 
     @property
@@ -47,11 +52,18 @@ class Page(HTMLParser):
 
 
 def check_page(html: str) -> Page:
-    """Parse a page; it must be complete in itself."""
+    """Parse a page; it must be complete in itself. Nothing runs in it but what its policy names by its hash."""
     page = Page(html)
+    policy = next(attributes["content"] for attributes in page.named("meta") if "http-equiv" in attributes)
+    assert "default-src 'none'" in policy
+    assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]
+    kinds = [attributes.get("type", "") for attributes in page.named("script")]
+    assert len(kinds) == len(page.scripts)
+    for kind, script in zip(kinds, page.scripts, strict=True):
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        assert kind == "application/json" or f"'sha256-{digest}'" in policy
     identities = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(set(identities)) == len(identities), "an id stands twice"
-    assert not page.named("script")
     assert not page.named("link")
     assert not page.named("iframe")
     for tag, attributes in page.tags:
@@ -68,7 +80,4 @@ def check_page(html: str) -> Page:
     head = html[: html.index("</head>")]
     assert "@import" not in head
     assert "url(" not in head
-    assert "default-src 'none'" in next(
-        attributes["content"] for attributes in page.named("meta") if "http-equiv" in attributes
-    )
     return page

@@ -14,16 +14,20 @@ from seq2seq_attn.errors import UserError
 from seq2seq_attn.evaluation.calibration import Calibration
 from seq2seq_attn.experiment.calibrate import calibrate
 from seq2seq_attn.experiment.evaluate import Evaluation
-from seq2seq_attn.experiment.report_set import SetReport
+from seq2seq_attn.experiment.report_set import Look, SetReport
 from seq2seq_attn.files import check_folder, write_atomic
 from seq2seq_attn.translation import Translator
 from seq2seq_attn.translation.members import split_runs
-from seq2seq_attn.visualization.page import check_plots
-from seq2seq_attn.visualization.page_report import report_page
+from seq2seq_attn.visualization.page import Markup, check_plots
+from seq2seq_attn.visualization.page_report import SplitPage, report_page, smaller
 from seq2seq_attn.visualization.page_run import RunPage, run_parts
 
 PAGE = "report.html"
 SCORES = "scores.json"
+LARGEST_PAGE = 1_900_000
+"""Bytes; a page that is opened on a telephone should not be larger."""
+
+_TIMES = 5  # that something can be left out of a page, and none
 _FORMAT = "seq2seq_attn report 1"
 
 
@@ -34,10 +38,12 @@ class Training:
     Attributes:
         page: what the page says of it.
         record: the same for a machine, ready for JSON.
+        look: makes the attention documents of translations that are shown; None: they are drawn only.
     """
 
     page: RunPage
     record: Mapping[str, object]
+    look: Look | None = None
 
 
 @dataclass(frozen=True)
@@ -135,10 +141,11 @@ def write_report(folder: Path, evaluations: Sequence[Evaluation], subject: Repor
     record: dict[str, object] = {"format": _FORMAT, "files": sorted({*before, *_names(splits, metrics)})}
     # first, so that the files of a report that does not come to its end are known to be ours
     write_atomic(folder / SCORES, json.dumps(record, indent=2) + "\n")
-    parts = [SetReport.of(one, (subject.calibrations or {}).get(one.split)) for one in evaluations]
+    look = None if subject.training is None else subject.training.look
+    parts = [SetReport.of(one, (subject.calibrations or {}).get(one.split), look) for one in evaluations]
     pages = [part.write(folder, subject.languages) for part in parts]
     about = None if subject.training is None else run_parts(subject.training.page, subject.languages)
-    write_atomic(folder / PAGE, report_page(subject.title, subject.facts, pages, about=about))
+    write_atomic(folder / PAGE, _fitting(subject, pages, about))
     written = sorted({PAGE, SCORES, *(name for part in parts for name in part.files())})
     for stale in set(before) - set(written):
         (folder / stale).unlink(missing_ok=True)
@@ -148,6 +155,16 @@ def write_report(folder: Path, evaluations: Sequence[Evaluation], subject: Repor
         record["training"] = dict(subject.training.record)
     write_atomic(folder / SCORES, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     return folder / PAGE
+
+
+def _fitting(subject: ReportSubject, pages: Sequence[SplitPage], about: Mapping[str, Markup] | None) -> str:
+    """Return the page with all attention that there is room for."""
+    for times in range(_TIMES):
+        shown = [smaller(page, times) for page in pages]
+        html = report_page(subject.title, subject.facts, shown, about=about)
+        if len(html.encode()) <= LARGEST_PAGE:
+            break
+    return html
 
 
 def _names(splits: Sequence[str], metrics: Sequence[str]) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,14 @@ from seq2seq_attn.evaluation.diagnostics import MeanDiagnostics, diagnose, mean_
 from seq2seq_attn.evaluation.metrics import score_sentences
 from seq2seq_attn.experiment.evaluate import Evaluation
 from seq2seq_attn.files import write_atomic
+from seq2seq_attn.translation import Translation
 from seq2seq_attn.visualization.by_length import plot_by_length
 from seq2seq_attn.visualization.page_attention import LARGEST
 from seq2seq_attn.visualization.page_report import Sentence, SplitPage
 from seq2seq_attn.visualization.reliability import draw_reliability
+
+Look = Callable[[Translation], Mapping[str, Any]]
+"""Makes the attention document of a translation."""
 
 SENTENCE_METRIC = "chrf"  # tells single sentences apart better than BLEU does (Popović 2015)
 
@@ -34,9 +39,10 @@ class SetReport:
     sentence_scores: list[float]
     diagnostics: MeanDiagnostics | None
     calibration: Calibration | None
+    look: Look | None = None
 
     @classmethod
-    def of(cls, evaluation: Evaluation, calibration: Calibration | None) -> SetReport:
+    def of(cls, evaluation: Evaluation, calibration: Calibration | None, look: Look | None = None) -> SetReport:
         """Judge what was translated by length, sentence by sentence, and by where the model looked."""
         judged, options = evaluation.judged, replace(evaluation.options, resamples=0)
         buckets = [] if judged.sources is None else evaluation.by_length()
@@ -47,6 +53,7 @@ class SetReport:
             score_sentences(evaluation.hypotheses, judged.references, SENTENCE_METRIC, options=options),
             mean_diagnostics(map(diagnose, attended)) if attended else None,
             calibration,
+            look,
         )
 
     def files(self) -> list[str]:
@@ -152,4 +159,5 @@ class SetReport:
             source_tokens=() if found is None else found.source_tokens,
             tokens=() if found is None else found.tokens,
             remark=" ".join(remarks),
+            document=None if self.look is None or found is None or not found.tokens else self.look(found),
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
 from seq2seq_attn.checkpoint.info import read_info
@@ -17,8 +18,11 @@ from seq2seq_attn.experiment.evaluate import evaluate_run
 from seq2seq_attn.experiment.learning import Learning
 from seq2seq_attn.experiment.over_training import SENTENCES, attention_over_training
 from seq2seq_attn.experiment.report import Training, check_report, report_run
+from seq2seq_attn.experiment.report_set import Look
 from seq2seq_attn.experiment.run_folder import METRICS, differences
 from seq2seq_attn.experiment.splits import EvaluationSet, choose_sets
+from seq2seq_attn.translation import Translation, Translator
+from seq2seq_attn.translation.document import attention_document, attention_panel
 from seq2seq_attn.visualization.page_run import RunPage
 
 FOLDER = "report"
@@ -26,6 +30,7 @@ FOLDER = "report"
 
 REPORT_METRICS = ("bleu", "chrf")
 _RESAMPLES = 1000
+_ALTERNATIVES = 4  # told for each token of a translation that is shown
 
 
 @dataclass(frozen=True)
@@ -93,9 +98,24 @@ def report_whole_run(path: Path, folder: Path | None = None, options: ReportOpti
         options=MetricOptions(resamples=_RESAMPLES),
         device=options.device,
     )
-    return report_run(
-        folder, str(checkpoint), evaluations, device=options.device, training=Training(page, learning.to_dict())
-    )
+    languages = config.data.source_language, config.data.target_language
+    look = _look(Translator.load(checkpoint, device=options.device), languages)
+    training = Training(page, learning.to_dict(), look)
+    return report_run(folder, str(checkpoint), evaluations, device=options.device, training=training)
+
+
+def _look(translator: Translator, languages: tuple[str, str]) -> Look | None:
+    """Return what makes attention documents: of the model's own weights, with what else it thought of writing."""
+    if not translator.model.attends:
+        return None
+
+    def look(found: Translation) -> Mapping[str, Any]:
+        panel = attention_panel(
+            translator, found, name="", languages=languages, alternatives=_ALTERNATIVES, heads=False
+        )
+        return attention_document([panel], title=found.source)
+
+    return look
 
 
 def _read_sets(path: Path, config: Config, splits: Sequence[str]) -> tuple[list[EvaluationSet], list[str]]:

@@ -1,4 +1,4 @@
-"""A page of HTML from small functions: nothing is loaded, nothing is run, all text is escaped.
+"""A page of HTML from small functions: nothing is loaded, nothing but our own script is run, all text is escaped.
 
 Whatever is no :class:`Markup` is text, and every function here escapes text.
 """
@@ -6,6 +6,7 @@ Whatever is no :class:`Markup` is text, and every function here escapes text.
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import re
 from collections.abc import Mapping, Sequence
@@ -98,20 +99,33 @@ def navigation(links: Mapping[str, str]) -> Markup:
     return element("nav", *places, attributes={"aria-label": "sections"})
 
 
-def document(title: str, *content: str) -> str:
-    """Return a whole page, complete in itself."""
+def document(title: str, *content: str, script: str = "", style: str = "") -> str:
+    """Return a whole page, complete in itself.
+
+    Args:
+        title: of the page.
+        content: in reading order.
+        script: the one program that may run, named by its hash; none: nothing runs.
+        style: how the parts look that the script draws.
+    """
+    policy = f"{_POLICY}; script-src 'sha256-{_digest(script)}'" if script else _POLICY
     head = element(
         "head",
         element("meta", attributes={"charset": "utf-8"}),
-        # nothing can be fetched or run, whatever the text of the page is
-        element("meta", attributes={"http-equiv": "Content-Security-Policy", "content": _POLICY}),
+        # nothing can be fetched, and nothing else be run, whatever the text of the page is
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
         element("meta", attributes={"name": "viewport", "content": "width=device-width, initial-scale=1"}),
         element("meta", attributes={"name": "color-scheme", "content": "light dark"}),
         element("title", title),
-        element("style", Markup(STYLE)),
+        element("style", Markup(STYLE + style)),
     )
-    body = element("body", element("main", element("h1", title), *content))
+    run = [element("script", Markup(script))] if script else []
+    body = element("body", element("main", element("h1", title), *content), *run)
     return f"<!DOCTYPE html>\n{element('html', head, body, attributes={'lang': 'en'})}\n"
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
 def check_plots() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seq2seq_attn.visualization.page import Markup, element
 
-_WIDTH, _HEIGHT = 480.0, 250.0  # pixels; a page makes it as wide as there is room
+_WIDTH, _HEIGHT = 420.0, 230.0  # pixels; a page makes it as wide as there is room
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 14.0, 34.0, 40.0
 _LEGEND = 18.0
 _MOST = 400  # points of a line; of more the lowest and the highest of each part are drawn
@@ -114,7 +114,7 @@ def _round_numbers(low: float, high: float, *, outside: bool) -> list[float]:
 def _powers(low: float, high: float) -> list[float]:
     """Return powers of ten between two numbers, with those between them where there are few."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    factors = (1, 2, 5) if len(exponents) <= 3 else (1,)
+    factors = (1, 2, 5) if len(exponents) <= 4 else (1,)
     found = [factor * 10.0**exponent for exponent in exponents for factor in factors]
     return [value for value in found if low <= value * (1 + 1e-9) and value <= high * (1 + 1e-9)] or [low, high]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from seq2seq_attn.visualization.page import (
     table,
 )
 from seq2seq_attn.visualization.page_attention import draw_matrix
+from seq2seq_attn.visualization.page_view import attention_view, view_script, view_style
 
 _EXPLAINED = {
     "normalized_entropy": ("entropy", "0: looks at one token; 1: at all alike"),
@@ -51,6 +53,7 @@ class Sentence:
         source_tokens: what was read.
         tokens: what was written.
         remark: something to know of it, such as that it was cut.
+        document: the attention document of it, for a page that may be hovered over; None for a still drawing.
     """
 
     line: int
@@ -62,6 +65,7 @@ class Sentence:
     source_tokens: Sequence[str]
     tokens: Sequence[str]
     remark: str = ""
+    document: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,15 +116,40 @@ def report_page(
     """
     about = about or {}
     links = {name: f"run-{number}" for number, name in enumerate(about, start=1)}
-    links |= {f"Test set {split.name}" if about else split.name: f"set-{n}" for n, split in enumerate(splits, start=1)}
+    titles = [f"Test set {split.name}" if about else split.name for split in splits]
+    links |= {name: f"set-{number}" for number, name in enumerate(titles, start=1)}
     parts = [definitions(facts)]
     if len(splits) > 1:
         parts.append(_overview(splits))
     if len(links) > 1:
         parts.append(navigation(links))
     parts += [section(name, content, identity=links[name]) for name, content in about.items()]
-    parts += [_split(split, f"set-{number}") for number, split in enumerate(splits, start=1)]
+    parts += [_split(name, split, links[name]) for name, split in zip(titles, splits, strict=True)]
+    shown = [one for split in splits for one in (*split.samples, *split.best, *split.worst)]
+    if any(one.document is not None for one in shown):
+        return document(title, *parts, script=view_script(), style=view_style())
     return document(title, *parts)
+
+
+def smaller(split: SplitPage, times: int) -> SplitPage:
+    """Return a test set with less of its attention, for a page that would be too large.
+
+    Args:
+        split: all that could be said.
+        times: how often something is left out: first what can be hovered over of the worst and the best sentences,
+            then their drawings, then what can be hovered over of the samples, then their drawings.
+    """
+    ranked = {name: [_less(one, times) for one in getattr(split, name)] for name in ("worst", "best")}
+    return replace(split, samples=[_less(one, times - 2) for one in split.samples], **ranked)
+
+
+def _less(one: Sentence, times: int) -> Sentence:
+    if times <= 0 or not one.weights.any():
+        return one
+    if times == 1:
+        return replace(one, document=None)
+    remark = f"{one.remark} Where the model looked is left out, or the page would be too large.".strip()
+    return replace(one, document=None, weights=np.zeros((0, 0)), source_tokens=(), tokens=(), remark=remark)
 
 
 def _overview(splits: Sequence[SplitPage]) -> Markup:
@@ -132,7 +161,7 @@ def _overview(splits: Sequence[SplitPage]) -> Markup:
     return table(["test set", *names], rows, caption="All test sets")
 
 
-def _split(split: SplitPage, identity: str) -> Markup:
+def _split(title: str, split: SplitPage, identity: str) -> Markup:
     parts: dict[str, Markup | None] = {
         "Scores": _scores(split),
         "By source length": _by_length(split),
@@ -142,10 +171,10 @@ def _split(split: SplitPage, identity: str) -> Markup:
         "Attention": _attention(split),
         "Calibration": _calibration(split),
     }
-    there = {title: part for title, part in parts.items() if part}
-    places = {title: f"{identity}-{number}" for number, title in enumerate(there, start=1)}
-    sections = [section(title, part, identity=places[title], level=3) for title, part in there.items()]
-    return section(split.name, definitions(split.facts), navigation(places), *sections, identity=identity)
+    there = {name: part for name, part in parts.items() if part}
+    places = {name: f"{identity}-{number}" for number, name in enumerate(there, start=1)}
+    sections = [section(name, part, identity=places[name], level=3) for name, part in there.items()]
+    return section(title, definitions(split.facts), navigation(places), *sections, identity=identity)
 
 
 def _with_interval(score: MetricScore) -> str:
@@ -208,7 +237,8 @@ def _one(split: SplitPage, one: Sentence, *, is_open: bool) -> Markup:
     drawn = draw_matrix(one.weights, one.source_tokens, one.tokens)
     if drawn is not None:
         matrix = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "attention"}
-        parts.append(element("div", drawn, attributes=matrix))
+        still = element("div", drawn, attributes=matrix)
+        parts.append(still if one.document is None else attention_view(one.document, still))
     elif one.weights.any():
         parts.append(element("p", "Too long to draw where the model looked.", attributes={"class": "quiet"}))
     summary = join([f"{one.score:.1f} ", sentence(one.hypothesis, target)])

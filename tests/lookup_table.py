@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -23,6 +23,8 @@ Prefix = tuple[int, ...]
 
 SENTENCES = [11, 5, 7, 2, 3]
 LENGTHS = [2, 4, 1, 3, 2]
+MANY = list(range(20, 70))  # what a search costs hardly depends on how many sentences it has
+MANY_LENGTHS = LENGTHS * 10
 TABLES = {
     "random": {},
     "early": {"eager": 1.0},
@@ -54,10 +56,22 @@ class Table:
         row[PAD] = row[BOS] = -0.01  # tempting, and forbidden
         return tuple(row)
 
+    @cache  # noqa: B019
     def weights(self, sentence: int, prefix: Prefix, source_length: int) -> list[float]:
         rng = random.Random(f"weights {self.seed} {sentence} {prefix}")
         masses = [rng.random() + 0.1 for _ in range(source_length)]
         return [mass / sum(masses) for mass in masses]
+
+
+class MixedTable(Table):
+    """Five sentences of each of the ``kinds`` of tables in turn, so that one batch holds them all."""
+
+    def __init__(self, seed: int, kinds: Iterable[str] = TABLES) -> None:
+        super().__init__(seed)
+        object.__setattr__(self, "tables", [Table(seed, **TABLES[kind]) for kind in kinds])
+
+    def log_probs(self, sentence: int, prefix: Prefix) -> tuple[float, ...]:
+        return self.tables[sentence // 5 % len(self.tables)].log_probs(sentence, prefix)
 
 
 class Script(Table):

@@ -5,7 +5,22 @@ from __future__ import annotations
 import math
 
 import pytest
-from lookup_table import BOS, EOS, LENGTHS, PAD, SENTENCES, TABLES, Path, Table, TableModel, batch, search
+from lookup_table import (
+    BOS,
+    EOS,
+    LENGTHS,
+    MANY,
+    MANY_LENGTHS,
+    PAD,
+    SENTENCES,
+    TABLES,
+    MixedTable,
+    Path,
+    Table,
+    TableModel,
+    batch,
+    search,
+)
 from wide_table import WideTable
 
 from seq2seq_attn.decoding import BeamSearch, Hypothesis, LengthLimit
@@ -67,39 +82,33 @@ def diverse(table: Table, sentence: int, limit: int, beam: int, groups: int, div
     return list(dict.fromkeys(best + cut))
 
 
-@pytest.mark.parametrize("kind", TABLES)
-def test_one_group_is_plain_beam_search(kind):
-    for seed in range(3):
-        model = TableModel(Table(seed, **TABLES[kind]))
-        plain = search(4, 1.0, n_best=4, extra=5)(model, *batch(SENTENCES, LENGTHS))
-        for one, other in zip(grouped(4, 1, 0.7)(model, *batch(SENTENCES, LENGTHS)), plain, strict=True):
-            assert same(one, other)
+def test_one_group_is_plain_beam_search():
+    model, given = TableModel(MixedTable(0)), batch(MANY, MANY_LENGTHS)
+    plain = search(4, 1.0, n_best=4, extra=5)(model, *given)
+    for one, other in zip(grouped(4, 1, 0.7)(model, *given), plain, strict=True):
+        assert same(one, other)
 
 
 @pytest.mark.parametrize(("beam", "groups"), [(4, 2), (6, 2), (6, 3), (3, 3)])
-@pytest.mark.parametrize("kind", TABLES)
-def test_without_diversity_groups_are_independent_beams(kind, beam, groups):
+def test_without_diversity_groups_are_independent_beams(beam, groups):
     """All find the same then, and the same is given once."""
-    for seed in range(3):
-        model = TableModel(Table(seed, **TABLES[kind]))
-        size = beam // groups
-        plain = search(size, 1.0, n_best=size, extra=5)(model, *batch(SENTENCES, LENGTHS))
-        for one, other in zip(grouped(beam, groups, 0.0)(model, *batch(SENTENCES, LENGTHS)), plain, strict=True):
-            assert same(one[: len(other)], other)
-            assert not any(more.finished for more in one[len(other) :])
+    model, given, size = TableModel(MixedTable(0)), batch(MANY, MANY_LENGTHS), beam // groups
+    plain = search(size, 1.0, n_best=size, extra=5)(model, *given)
+    for one, other in zip(grouped(beam, groups, 0.0)(model, *given), plain, strict=True):
+        assert same(one[: len(other)], other)
+        assert not any(more.finished for more in one[len(other) :])
 
 
 @pytest.mark.parametrize("diversity", [0.3, 1.0, 7.0])
 @pytest.mark.parametrize(("beam", "groups"), [(2, 2), (6, 2), (6, 3)])
 def test_groups_choose_as_defined(beam, groups, diversity):
-    for seed in range(6):
-        table = WideTable(seed, 9, favorites=(EOS,), boost=1.5)
-        for extra in (3, 20):
-            found = grouped(beam, groups, diversity, extra=extra)(TableModel(table), *batch([1, 2, 3], [2, 1, 4]))
-            for sentence, length, hypotheses in zip([1, 2, 3], [2, 1, 4], found, strict=True):
-                wanted = diverse(table, sentence, length + extra, beam, groups, diversity)[:beam]
-                assert [one.token_log_probs for one in hypotheses] == [path.log_probs for path in wanted]
-                assert [one.score for one in hypotheses] == pytest.approx([path.score(1.0) for path in wanted])
+    table, sentences, lengths = WideTable(0, 9, favorites=(EOS,), boost=1.5), list(range(1, 19)), [2, 1, 4] * 6
+    for extra in (3, 20):
+        found = grouped(beam, groups, diversity, extra=extra)(TableModel(table), *batch(sentences, lengths))
+        for sentence, length, hypotheses in zip(sentences, lengths, found, strict=True):
+            wanted = diverse(table, sentence, length + extra, beam, groups, diversity)[:beam]
+            assert [one.token_log_probs for one in hypotheses] == [path.log_probs for path in wanted]
+            assert [one.score for one in hypotheses] == pytest.approx([path.score(1.0) for path in wanted])
 
 
 def test_a_second_group_avoids_the_first():
@@ -118,14 +127,11 @@ def test_a_second_group_avoids_the_first():
             assert found[1].score == pytest.approx((-1.0 - 0.1) / 2)
 
 
-@pytest.mark.parametrize("kind", TABLES)
-def test_n_best_of_groups_are_sorted_and_distinct(kind):
-    for seed in range(4):
-        model = TableModel(Table(seed, **TABLES[kind]))
-        for hypotheses in grouped(6, 3, 0.5)(model, *batch(SENTENCES, LENGTHS)):
-            assert 1 <= len(hypotheses) <= 6
-            assert hypotheses == sorted(hypotheses, key=lambda one: (not one.finished, -one.score))
-            assert len({(one.tokens, one.finished) for one in hypotheses}) == len(hypotheses)
+def test_n_best_of_groups_are_sorted_and_distinct():
+    for hypotheses in grouped(6, 3, 0.5)(TableModel(MixedTable(0)), *batch(MANY, MANY_LENGTHS)):
+        assert 1 <= len(hypotheses) <= 6
+        assert hypotheses == sorted(hypotheses, key=lambda one: (not one.finished, -one.score))
+        assert len({(one.tokens, one.finished) for one in hypotheses}) == len(hypotheses)
 
 
 @pytest.mark.parametrize("kind", TABLES)

@@ -151,11 +151,42 @@ def _train(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     return found, format_table(found)
 
 
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="RUN", help="a trained run, or an exported model")
+    parser.add_argument("--source", type=Path, required=True, help="sentences, one per line; .gz too")
+    parser.add_argument("--clients", type=int, default=64, help="clients at once (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each of three loads (default: %(default)s)")
+    parser.add_argument(
+        "--overload", type=int, default=10, metavar="N", help="the last load has N times the clients (default: 10)"
+    )
+    parser.add_argument("--beam-size", type=int, metavar="N", help="1 is greedy; default: as configured")
+    parser.add_argument(
+        "--option", action="append", metavar="OPTION", help="of serve, such as --option=--batch-size=32"
+    )
+
+
+def _serve(options: argparse.Namespace) -> tuple[dict[str, object], str]:
+    from .serve import Plan, format_text, measure
+
+    plan = Plan(
+        run=options.folder,
+        source=options.source,
+        clients=options.clients,
+        seconds=options.seconds,
+        overload=options.overload,
+        beam_size=options.beam_size,
+        options=options.option or (),
+    )
+    found = measure(plan)
+    return found, format_text(found)
+
+
 Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], tuple[Any, str]]]
 
 VERBS: tuple[Verb, ...] = (
     ("attention", "the cost of a training step with each attention mechanism", _attention_options, _attention),
     ("train", "how fast a configuration trains, in each precision", _train_options, _train),
     ("translate", "how fast a trained run translates, in each precision", _translate_options, _translate),
+    ("serve", "how a server bears many clients, and far too many", _serve_options, _serve),
 )
 """Name, summary, options, and what gives the result for machines and for people."""

@@ -18,12 +18,13 @@ from seq2seq_attn.serving.app import build_app
 from seq2seq_attn.serving.guard import allowed_hosts
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.models import ServedModel
-from seq2seq_attn.serving.run import address, bind, start_listening
+from seq2seq_attn.serving.run import address, bind, configure, start_listening
 from seq2seq_attn.serving.service import Service
 
 FACTS = {
     "source_language": "en",
     "target_language": "pt",
+    "format": "run",
     "architecture": "rnn",
     "attention": "luong-general",
     "parameters": 7,
@@ -133,7 +134,7 @@ def running(
     app = build_app(service, token=token, hosts=allowed_hosts("127.0.0.1", hosts))
     listener = bind("127.0.0.1", 0)
     start_listening(listener)
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None, access_log=False))
+    server = uvicorn.Server(configure(app, allowed))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     url = address(listener)
     thread.start()

@@ -18,8 +18,8 @@ Served = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN...",
-        help="Run folders, or checkpoint folders inside them; with commas between several: an ensemble. The first "
-        "one answers requests that name no model.",
+        help="Run folders, checkpoint folders inside them, or exported models; with commas between several: an "
+        "ensemble. The first one answers requests that name no model.",
         show_default=False,
     ),
 ]
@@ -75,6 +75,7 @@ def serve(
     ] = 5.0,
 ) -> None:
     """Serve a web page and a JSON interface; for this machine alone, unless --host says otherwise."""
+    token = _read_token(token_file)
     from seq2seq_attn.serving.extras import check_extras
 
     check_extras()
@@ -87,7 +88,7 @@ def serve(
             runs=runs,
             host=host,
             port=port,
-            token=_read_token(token_file),
+            token=token,
             hosts=allow_host or (),
             device=device,
             limits=Limits(

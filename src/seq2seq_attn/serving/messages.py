@@ -94,6 +94,7 @@ class ModelMessage(BaseModel):
     name: str
     source_language: str
     target_language: str
+    format: Annotated[str, Field(description="`run`, or `onnx` with its precision.")]
     architecture: str
     attention: str
     parameters: int

@@ -15,6 +15,7 @@ from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.data.tokenizers import EOS
 from seq2seq_attn.errors import did_you_mean
 from seq2seq_attn.experiment.info import describe_run
+from seq2seq_attn.exported import is_exported, read_manifest
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.refusals import Refusal
 from seq2seq_attn.serving.watching import Path, WatchedModel
@@ -185,17 +186,31 @@ def choose_model(models: dict[str, ServedModel], name: str | None) -> ServedMode
 
 
 def _facts(run: str) -> dict[str, Any]:
-    members = [describe_run(path) for path in split_runs(run)]
-    first = members[0]
-    source, target = first["languages"]
+    members = [_member_facts(path) for path in split_runs(run)]
+    source, target = members[0]["languages"]
     return {
         "name": "+".join(member["name"] for member in members),
         "source_language": source,
         "target_language": target,
+        "format": _joined(member["format"] for member in members),
         "architecture": _joined(member["architecture"] for member in members),
         "attention": _joined(member["attention"] for member in members),
         "parameters": sum(member["parameters"] for member in members),
         "models": len(members),
+    }
+
+
+def _member_facts(path: pathlib.Path) -> dict[str, Any]:
+    if not is_exported(path):
+        return {**describe_run(path), "format": "run"}
+    manifest = read_manifest(path)
+    return {
+        "name": manifest.name,
+        "languages": [manifest.source_language, manifest.target_language],
+        "format": f"onnx {manifest.precision}",
+        "architecture": manifest.architecture,
+        "attention": manifest.attention,
+        "parameters": manifest.parameters,
     }
 
 

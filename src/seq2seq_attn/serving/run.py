@@ -14,7 +14,7 @@ import uvicorn
 
 from seq2seq_attn.errors import Seq2SeqError, UserError
 from seq2seq_attn.serving.app import build_app
-from seq2seq_attn.serving.guard import allowed_hosts, is_loopback
+from seq2seq_attn.serving.guard import Guard, allowed_hosts, is_loopback
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.models import open_models
 from seq2seq_attn.serving.service import Service
@@ -65,19 +65,21 @@ def serve(serving: Serving, tell: Callable[[str], None]) -> None:
             tell(f"warning: anybody who reaches {serving.host} can use this server; --token-file FILE asks for a token")
         tell(f"serving {', '.join(models)} at {address(listener)} (Ctrl-C ends it)")
         logging.basicConfig(stream=sys.stderr, format="seq2seq-attn: %(message)s")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                lifespan="on",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                backlog=BACKLOG,
-                timeout_graceful_shutdown=math.ceil(serving.limits.seconds) + GRACE,
-            )
-        )
-        server.run(sockets=[listener])
+        uvicorn.Server(configure(app, serving.limits)).run(sockets=[listener])
+
+
+def configure(app: Guard, limits: Limits) -> uvicorn.Config:
+    """Return how the application is run: quietly, and to its end."""
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=math.ceil(limits.seconds) + GRACE,
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:

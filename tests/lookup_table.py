@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from seq2seq_attn.decoding import BeamSearch, Hypothesis, LengthLimit, Scoring, Step
+from seq2seq_attn.decoding.arrays import Array
 
 PAD, BOS, EOS, VOCAB = 0, 4, 2, 5  # 1 and 3 are words; the end is neither the first nor the last token
 WORDS = (1, 3)
@@ -97,35 +99,37 @@ class TableState:
     rows: tuple[Row, ...]
     source_len: int
 
-    def select(self, rows: Tensor) -> TableState:
+    def select(self, rows: Array) -> TableState:
         return TableState(tuple(self.rows[row] for row in rows.tolist()), self.source_len)
 
 
 class TableModel:
-    """The first source token is the number of the sentence; the rest only has a length."""
+    """The first source token is the number of the sentence; the rest only has a length. Numpy's in, numpy's out."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.rows_per_step: list[int] = []
 
-    def start(self, source: Tensor, source_lengths: Tensor) -> TableState:
+    def start(self, source: Array, source_lengths: Array) -> TableState:
         pairs = zip(source[:, 0].tolist(), source_lengths.tolist(), strict=True)
         return TableState(tuple(Row(sentence, length, ()) for sentence, length in pairs), source.shape[1])
 
-    def step(self, tokens: Tensor, state: TableState) -> Step:
+    def step(self, tokens: Array, state: TableState) -> Step:
         fed = zip(state.rows, tokens.tolist(), strict=True)
         rows = [row if token == BOS else row._replace(prefix=(*row.prefix, token)) for row, token in fed]
         self.rows_per_step.append(len(rows))
         log_probs = [self.table.log_probs(row.sentence, row.prefix) for row in rows]
-        weights = torch.zeros(len(rows), state.source_len, dtype=torch.float64, device=tokens.device)
-        for i, row in enumerate(rows):
-            weights[i, : row.source_length] = torch.tensor(
-                self.table.weights(row.sentence, row.prefix, row.source_length),
-                dtype=torch.float64,
-                device=tokens.device,
-            )
-        log_probs_tensor = torch.tensor(log_probs, dtype=torch.float64, device=tokens.device)
-        return Step(log_probs_tensor, weights, TableState(tuple(rows), state.source_len))
+        weights = [self.table.weights(row.sentence, row.prefix, row.source_length) for row in rows]
+        padded = [row + [0.0] * (state.source_len - len(row)) for row in weights]
+        given = (floats_beside(numbers, tokens) for numbers in (log_probs, padded))
+        return Step(*given, TableState(tuple(rows), state.source_len))
+
+
+def floats_beside(numbers: list[list[float]], other: Array) -> Array:
+    """Numbers as an array of the kind of another one, in double precision."""
+    if isinstance(other, np.ndarray):
+        return np.array(numbers)
+    return torch.tensor(numbers, dtype=torch.float64, device=other.device)
 
 
 def batch(sentences: list[int], lengths: list[int]) -> tuple[Tensor, Tensor]:

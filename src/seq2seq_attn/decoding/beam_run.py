@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from seq2seq_attn.decoding import arrays
 from seq2seq_attn.decoding.arrays import Array
-from seq2seq_attn.decoding.beam_watch import BeamStep, Seen, beam_step
+from seq2seq_attn.decoding.beam_watch import MORE, BeamStep, Seen, beam_step
 from seq2seq_attn.decoding.pool import Candidates, Live, Outcome, Pool
 from seq2seq_attn.decoding.protocol import StateT, StepModel
 from seq2seq_attn.decoding.ranking import Ranking, Ranks
@@ -177,6 +177,9 @@ class BeamRun:
         outcome: tuple[Candidates, Array, Array, Array, Array, Pool],
     ) -> BeamStep:
         """Write down what a watched search has done."""
+        if self.required is None:  # a look at more than there is room for
+            values, tokens = self.ranking.best(ranks, live.rows, offers.tokens.shape[1] + MORE)
+            offers = Offers(values, tokens, ranks.log_probs_of(values, tokens))
         seen = Seen(
             live,
             ranks.log_probs,

@@ -17,6 +17,9 @@ from seq2seq_attn.decoding.required import Offers
 
 _NEVER = float("-inf")
 
+MORE = 3
+"""Continuations of each hypothesis that are looked at beyond those that there is room for."""
+
 Fate: TypeAlias = Literal["kept", "finished", "outscored", "overtaken", "yielded", "forbidden", "settled", "limit"]
 """What became of a continuation:
 
@@ -161,7 +164,7 @@ class _Beam:
         return "kept", None
 
     def _fallen(self) -> Iterator[Considered]:
-        """Give the best of what was offered and found no place, as many as there are places."""
+        """Give the best of what was offered and found no place: as many as there are places, and some more."""
         tables, number = self.tables, self.number
         others = [
             (row, *offer)
@@ -171,7 +174,7 @@ class _Beam:
         ]
         others.sort(key=lambda other: -other[3])
         last = None if self.last is None else tables.nodes[number][self.last]
-        for row, token, log_prob, total, score in others[: len(tables.kept[number])]:
+        for row, token, log_prob, total, score in others[: len(tables.kept[number]) + MORE]:
             fate: Fate = "yielded" if total > self.lowest else "outscored"
             yield Considered(tables.sentences[row], tables.parents[row], None, token, log_prob, score, fate, last)
 

@@ -58,6 +58,7 @@ class Aligner:
         _check_directions(folders)
         translators = [Translator.load(folder, device=device) for folder in folders]
         for folder, translator in zip(folders, translators, strict=True):
+            translator.trained(f"{folder}: to align given pairs")
             if not translator.attends:
                 raise ConfigError(
                     f"{folder}: this model has no attention, so it cannot say which words belong together"

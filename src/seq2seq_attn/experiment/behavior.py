@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.errors import ConfigError, UserError
 from seq2seq_attn.evaluation.calibration import Calibration
 from seq2seq_attn.evaluation.diagnostics import Diagnostics, diagnose, mean_diagnostics
-from seq2seq_attn.experiment.calibrate import calibrate
 from seq2seq_attn.experiment.evaluate import Evaluation
+from seq2seq_attn.exported import is_exported
 from seq2seq_attn.translation import Translation, Translator
 from seq2seq_attn.translation.members import split_runs
 
@@ -64,8 +64,12 @@ def check_observable(run: str | None, *, diagnostics: bool, calibration: bool) -
             "a file of translations says nothing of attention and confidence; "
             "leave out --diagnostics and --calibration, or name a run in place of --hypothesis"
         )
-    if run is not None and calibration and len(split_runs(run)) > 1:
+    if run is None or not calibration:
+        return
+    if len(split_runs(run)) > 1:
         raise ConfigError("--calibration is of one model; name one run, not several")
+    if is_exported(split_runs(run)[0]):
+        raise UserError(f"--calibration needs the run, not its export; name the run that {run} was exported from")
 
 
 def observe(
@@ -84,13 +88,15 @@ def observe(
         ConfigError: if there is no model, none with attention, or more than one to calibrate.
     """
     check_observable(run, diagnostics=diagnostics, calibration=calibration)
-    translator = Translator.load(run, device=device) if calibration and run is not None else None
+    calibrations: list[Calibration | None] = [None] * len(evaluations)
+    if calibration and run is not None:
+        from seq2seq_attn.experiment.calibrate import calibrate  # with torch, which the others do without
+
+        translator = Translator.load(run, device=device)
+        calibrations = [calibrate(translator, one.pairs) for one in evaluations]
     return [
-        Behavior(
-            diagnose_translations(one.translations) if diagnostics else None,
-            None if translator is None else calibrate(translator, one.pairs),
-        )
-        for one in evaluations
+        Behavior(diagnose_translations(one.translations) if diagnostics else None, calibrated)
+        for one, calibrated in zip(evaluations, calibrations, strict=True)
     ]
 
 

@@ -15,6 +15,7 @@ from seq2seq_attn.evaluation.significance import TRIALS
 from seq2seq_attn.experiment.evaluate import translate_set
 from seq2seq_attn.experiment.origin import origin_of, stored_translations
 from seq2seq_attn.experiment.splits import EvaluationSet, config_of, read_matching
+from seq2seq_attn.exported import is_exported
 from seq2seq_attn.runtime import choose_device
 from seq2seq_attn.translation import Translator
 from seq2seq_attn.translation.members import split_runs
@@ -120,12 +121,12 @@ def _translate(
     members = split_runs(run)
     configured = config_of(run).decoding
     decoding = configured if search is None else search(configured)
-    checkpoint = find_checkpoint(members[0])[1]
+    checkpoint = None if is_exported(members[0]) else find_checkpoint(members[0])[1]
     translator: Translator | None = None
     found = []
     for judged in sets:
         stored = None
-        if len(members) == 1 and judged.sources is not None:
+        if len(members) == 1 and checkpoint is not None and judged.sources is not None:
             origin = origin_of(checkpoint, decoding, judged.sources, choose_device(device).type)
             stored = stored_translations(members[0], judged.name, origin)
         if stored is not None:
@@ -133,6 +134,6 @@ def _translate(
             found.append(stored)
             continue
         if translator is None:
-            translator = Translator.load(checkpoint if len(members) == 1 else run, device=device)
+            translator = Translator.load(checkpoint if len(members) == 1 and checkpoint else run, device=device)
         found.append([one.text for one in translate_set(translator, judged, decoding)])
     return found

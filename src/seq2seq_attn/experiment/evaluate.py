@@ -18,6 +18,7 @@ from seq2seq_attn.evaluation.metrics import MetricOptions, MetricScore, check_me
 from seq2seq_attn.experiment.origin import Origin, digest_of, origin_of
 from seq2seq_attn.experiment.run_folder import EVALUATION
 from seq2seq_attn.experiment.splits import EvaluationSet, read_matching
+from seq2seq_attn.exported import is_exported
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.translation import Translation, Translator
 from seq2seq_attn.translation.members import split_runs
@@ -171,14 +172,15 @@ def evaluate_run(
     """Open a run, translate sets and score them.
 
     Args:
-        run: a run folder, a checkpoint folder inside one, or several with commas between them: an ensemble.
+        run: a run folder, a checkpoint folder inside one, an exported model, or several with commas between them: an
+            ensemble.
         sets: what is translated.
         search: makes of the configured search the one that is wanted.
         metrics: names from :data:`~seq2seq_attn.evaluation.metrics.METRICS`.
         options: case, tokenization, intervals.
         device: ``auto``, ``cpu`` or ``cuda``.
         keep: write translations and scores into the run; they must be of its own splits. Nothing is written
-            for an ensemble, or for a checkpoint that was named itself.
+            for an ensemble, an exported model, or a checkpoint that was named itself.
 
     Raises:
         UserError: if something asked for is unknown.
@@ -187,7 +189,7 @@ def evaluate_run(
     """
     members = split_runs(run)
     home = checkpoint = None
-    if len(members) == 1:
+    if len(members) == 1 and not is_exported(members[0]):
         home, checkpoint = find_checkpoint(members[0])
     # not "best", which a training may move meanwhile
     translator = Translator.load(run if checkpoint is None else checkpoint, device=device)

@@ -15,6 +15,7 @@ from seq2seq_attn.evaluation.calibration import Calibration
 from seq2seq_attn.experiment.calibrate import calibrate
 from seq2seq_attn.experiment.evaluate import Evaluation
 from seq2seq_attn.experiment.report_set import Look, SetReport
+from seq2seq_attn.exported import is_exported, read_manifest
 from seq2seq_attn.files import check_folder, write_atomic
 from seq2seq_attn.translation import Translator
 from seq2seq_attn.translation.members import split_runs
@@ -108,6 +109,8 @@ def report_run(
     if len(members) > 1:
         names = ", ".join(map(str, members))
         return write_report(folder, evaluations, ReportSubject("ensemble", {"runs": names}))
+    if is_exported(members[0]):
+        return write_report(folder, evaluations, _exported_subject(members[0]))
     home, checkpoint = find_checkpoint(members[0])
     config = read_run_config(home)
     languages = (config.data.source_language, config.data.target_language)
@@ -125,6 +128,20 @@ def report_run(
         if any(pair.source.strip() and pair.target.strip() for pair in one.pairs)
     }
     return write_report(folder, evaluations, ReportSubject(config.name, facts, languages, calibrations, training))
+
+
+def _exported_subject(folder: Path) -> ReportSubject:
+    """Say what an exported model is; its calibration would need the run."""
+    manifest = read_manifest(folder)
+    facts = {
+        "languages": f"{manifest.source_language} → {manifest.target_language}",
+        "model": manifest.architecture,
+        "attention": manifest.attention,
+        "parameters": f"{manifest.parameters:,}",
+        "checkpoint": f"{manifest.checkpoint.get('name')}, epoch {manifest.checkpoint.get('epoch')}",
+        "exported as": manifest.precision,
+    }
+    return ReportSubject(manifest.name, facts, (manifest.source_language, manifest.target_language))
 
 
 def write_report(folder: Path, evaluations: Sequence[Evaluation], subject: ReportSubject) -> Path:

@@ -10,6 +10,7 @@ from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
 from seq2seq_attn.config.schema import Config, TextCorpus
 from seq2seq_attn.data.corpus import SentencePair, read_corpus, read_lines
 from seq2seq_attn.errors import ConfigError, DataError, did_you_mean
+from seq2seq_attn.exported import is_exported
 from seq2seq_attn.translation.members import split_runs
 
 
@@ -131,9 +132,10 @@ def choose_sets(
 
 
 def config_of(run: str) -> Config:
-    """Read the configuration of a run, or of the first of an ensemble.
+    """Read the configuration of a run or an exported model, or of the first of an ensemble.
 
     Raises:
-        CheckpointError: if it is no run.
+        CheckpointError: if it is neither.
     """
-    return read_run_config(find_checkpoint(split_runs(run)[0])[0])
+    first = split_runs(run)[0]
+    return read_run_config(first if is_exported(first) else find_checkpoint(first)[0])

@@ -10,7 +10,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from seq2seq_attn.checkpoint import load_checkpoint
-from seq2seq_attn.checkpoint.folders import CHECKPOINTS, CONFIG, TOKENIZER, find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.folders import (
+    CHECKPOINTS,
+    CONFIG,
+    MANIFEST,
+    TOKENIZER,
+    find_checkpoint,
+    read_run_config,
+)
 from seq2seq_attn.checkpoint.info import INFO
 from seq2seq_attn.checkpoint.load import Checkpoint
 from seq2seq_attn.config.schema import Config
@@ -91,7 +98,7 @@ def examine(path: Path, *, sentences: int = SENTENCES, device: str = "auto") -> 
 
 def _run_of(path: Path) -> Path:
     """Return the run folder; unlike elsewhere it may be without a checkpoint yet."""
-    if path.is_dir() and (path / CONFIG).is_file() and not (path / INFO).is_file():
+    if path.is_dir() and (path / CONFIG).is_file() and not any((path / name).is_file() for name in (INFO, MANIFEST)):
         return path
     return find_checkpoint(path)[0]
 

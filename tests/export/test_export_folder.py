@@ -97,9 +97,7 @@ def test_int8_is_a_quarter_of_the_size_and_an_earlier_export_is_replaced(folder,
     """With matrices large enough to be worth it; the others stay as they are."""
     larger = {"model.embedding_size": 96, "model.encoder": {"hidden_size": 64}, "model.decoder": {"hidden_size": 96}}
     run, output = tmp_path / "run", tmp_path / "model"
-    done = command(
-        "train", write_config(tmp_path, {**larger, "training.max_epochs": 1}), "--output", run
-    )
+    done = command("train", write_config(tmp_path, {**larger, "training.max_epochs": 1}), "--output", run)
     assert done.status == 0, done.err
     sizes = []
     for options in ((), ("--int8",)):

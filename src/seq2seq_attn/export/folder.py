@@ -53,19 +53,37 @@ def export_onnx(
     """
     check_export_output(output)
     loaded = load_checkpoint(run, checkpoint=checkpoint)
-    report(f"exporting {loaded.folder}")
-    graphs = convert_model(loaded.model, Int8() if int8 else Float32())
     with folder_atomic(output.absolute()) as aside:
-        report("writing the graphs")
-        onnx.save(graphs.encoder, aside / ENCODER)
-        onnx.save(graphs.step, aside / STEP)
-        (aside / CONFIG).write_text(dump_config(loaded.config), encoding="utf-8")
-        shutil.copytree(loaded.run / RUN_TOKENIZER, aside / TOKENIZER)
-        manifest = describe_export(loaded, graphs, aside, precision="int8" if int8 else "float32")
-        report("comparing them with the model")
-        check_graphs(loaded.model, aside, manifest)
-        (aside / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        write_model(loaded, aside, int8=int8, report=report)
     return output
+
+
+def write_model(
+    loaded: Checkpoint, folder: Path, *, int8: bool = False, report: Callable[[str], None] = lambda _: None
+) -> Manifest:
+    """Fill an empty folder, and compare what was written with the model; return the manifest.
+
+    Args:
+        loaded: the model with all it needs.
+        folder: that exists.
+        int8: store matrices as whole numbers of 8 bits.
+        report: is told what is being done.
+
+    Raises:
+        CannotExport: naming what no graph can be made of.
+        WrongExport: if the graphs compute something else.
+    """
+    report(f"making graphs of {loaded.folder}")
+    graphs = convert_model(loaded.model, Int8() if int8 else Float32())
+    onnx.save(graphs.encoder, folder / ENCODER)
+    onnx.save(graphs.step, folder / STEP)
+    (folder / CONFIG).write_text(dump_config(loaded.config), encoding="utf-8")
+    shutil.copytree(loaded.run / RUN_TOKENIZER, folder / TOKENIZER)
+    manifest = describe_export(loaded, graphs, folder, precision="int8" if int8 else "float32")
+    report("comparing the graphs with the model")
+    check_graphs(loaded.model, folder, manifest)
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
 
 
 def check_export_output(output: Path) -> None:

@@ -1,0 +1,35 @@
+"""The graphs compute what the model does: every mechanism, every wiring, every cell, with axes of any size."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from on_graphs import MODELS
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def differences() -> dict[str, dict[str, float]]:
+    """How far the graphs of each model are from it."""
+    paths = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, HERE / "on_graphs.py"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_graphs_give_the_numbers_of_the_model(name, differences):
+    assert {case: far for case, far in differences[name].items() if not far < 1e-5} == {}

@@ -1,9 +1,10 @@
 // npm run build              compiles the package into dist/ and writes the bundles of the Python package
 // node build.mjs --check     says which bundles are not those that the sources give, and writes none
+// node build.mjs --demo DIR  writes what scripts/build_demo.py makes one file of into a folder
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
@@ -40,14 +41,21 @@ async function runtimeFacts() {
   return `${JSON.stringify({ name, version, file: RUNTIME_FILE, bytes: bytes.length, sha256 }, null, 2)}\n`;
 }
 
-/** Return the bundles by path, as text. */
-async function bundled() {
+const DEMO = [
+  { entry: "src/page/single_file.ts", output: "page.js", format: "iife" },
+  { entry: "src/page/worker.ts", output: "worker.js" },
+  { entry: "src/page/app.css", output: "page.css" },
+  { entry: "src/page/index.html", output: "index.html", loader: { ".html": "copy" } },
+];
+
+/** Return bundles by the paths they have in a folder, as text. */
+async function bundled(bundles, folder) {
   const files = new Map();
-  for (const { entry, output, ...options } of BUNDLES) {
+  for (const { entry, output, ...options } of bundles) {
     const result = await build({
       absWorkingDir: WEB,
       entryPoints: [entry],
-      outfile: join(PACKAGE, output),
+      outfile: join(folder, output),
       bundle: true,
       write: false,
       minify: true,
@@ -62,30 +70,33 @@ async function bundled() {
       files.set(file.path, file.text.endsWith("\n") ? file.text : `${file.text}\n`);
     }
   }
-  files.set(join(PACKAGE, "export", "assets", "runtime.json"), await runtimeFacts());
   return files;
 }
 
+async function write(files) {
+  for (const [path, text] of files) {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
+}
+
 async function main() {
-  const check = process.argv.includes("--check");
-  if (!check) {
-    await rm(join(WEB, "dist"), { recursive: true, force: true });
-    execFileSync(process.execPath, [join(WEB, "node_modules", "typescript", "bin", "tsc")], { cwd: WEB, stdio: "inherit" });
-  }
-  const old = [];
-  for (const [path, text] of await bundled()) {
-    if (check) {
-      const committed = await readFile(path, "utf8").catch(() => "");
-      if (committed !== text) old.push(relative(process.cwd(), path));
-    } else {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, text);
+  const [mode, folder] = process.argv.slice(2);
+  if (mode === "--demo") return write(await bundled(DEMO, resolve(folder)));
+  const files = await bundled(BUNDLES, PACKAGE);
+  files.set(join(PACKAGE, "export", "assets", "runtime.json"), await runtimeFacts());
+  if (mode === "--check") {
+    const old = [];
+    for (const [path, text] of files) {
+      if ((await readFile(path, "utf8").catch(() => "")) !== text) old.push(relative(process.cwd(), path));
     }
-  }
-  if (old.length) {
+    if (!old.length) return undefined;
     console.error(`${old.join(", ")}: not what the sources give; run "npm run build --prefix web" and commit`);
-    process.exitCode = 1;
+    return process.exit(1);
   }
+  await rm(join(WEB, "dist"), { recursive: true, force: true });
+  execFileSync(process.execPath, [join(WEB, "node_modules", "typescript", "bin", "tsc")], { cwd: WEB, stdio: "inherit" });
+  return write(files);
 }
 
 await main();

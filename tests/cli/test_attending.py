@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from command_server import Commands
 from html_checks import Page
-from tiny import trained_transformer
+from transformer_building import trained_transformer
 
 from seq2seq_attn import Translator
 

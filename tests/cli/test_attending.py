@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from command_server import Commands
 from html_checks import Page
-from tiny import trained_transformer
+from transformer_building import trained_transformer
 
 from seq2seq_attn import Translator
 
@@ -81,7 +81,7 @@ def test_translations_of_other_searches_and_given_ones(commands: Commands, train
 def test_a_page_over_a_page(commands: Commands, trained: Path, tmp_path: Path) -> None:
     """A longer source than is good for a page: the tree is left out aloud, and kept where that is asked for."""
     output, text = tmp_path / "a.html", " ".join(["one"] * 400)
-    options = ("--min-length", 300, "--max-length", 300, "--beam-size", 5)
+    options = ("--min-length", 150, "--max-length", 152, "--beam-size", 5)
     done = commands("attend", trained, text, "--output", output, *options)
     assert done.status == 0
     assert "is left out; --beam keeps it" in done.err
@@ -97,7 +97,8 @@ WRONG = [
     (["--output", "a.html", "--target", "um", "--beam-size", "2"], "--beam-size is for translations that are searched"),
     (["--output", "a.html", "--target", "um", "--n-best", "2"], "--n-best is for translations that are searched"),
     (["--output", "a.html", "--n-best", "0"], "--n-best is 0, but it must be at least 1"),
-    (["--output", "a.html", "--n-best", "99"], "translations only"),
+    (["--output", "a.html", "--n-best", "3", "--beam-size", "2"], "n_best is 3"),
+    (["--output", "a.html", "--n-best", "99", "--max-length", "1"], "translations only"),
     (["--output", "a.html", "--compare", "nowhere"], "nowhere: no such run folder"),
     (["--output", "a"], "a has no suffix; attention is written as .png, .svg, .html or .json"),
     (["--output", "a.html", "--target", " "], "the target is empty"),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 from attention_documents import NASTY, document, panel
@@ -76,3 +77,51 @@ def test_size_of_a_page() -> None:
 def test_a_number_that_json_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         attention_page(document({**panel(), "score": float("nan")}))
+
+
+WEB = Path(__file__).parents[2] / "web" / "src" / "view"
+
+
+def schemes() -> list[dict[str, str]]:
+    """The colors of a light page, a dark one and paper, by name."""
+    css = (WEB / "attention.css").read_text(encoding="utf-8")
+    blocks = re.findall(r"\.attention-view \{(.*?)\}", css, flags=re.DOTALL)
+    light, dark, paper = (dict(re.findall(r"--av-([a-z]+): (#[0-9a-f]{6});", block)) for block in blocks)
+    return [light, {**light, **dark}, {**light, **paper}]
+
+
+def light_of(color: tuple[float, ...]) -> float:
+    """Relative luminance, as the Web Content Accessibility Guidelines 2.2 define it."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    darker, lighter = sorted((light_of(one), light_of(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def mixed(color: str, ground: str, share: float = 1.0) -> tuple[float, ...]:
+    """A color over another, as the view shades words, bars and cells."""
+    parts = ([int(code[place : place + 2], 16) / 255 for place in (1, 3, 5)] for code in (color, ground))
+    return tuple(share * one + (1 - share) * other for one, other in zip(*parts, strict=True))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2], ids=["light", "dark", "paper"])
+def test_text_stands_out_from_all_it_stands_on(number: int) -> None:
+    colors = schemes()[number]
+    grounds = [mixed(colors[name], "#000000") for name in ("paper", "card")]
+    for name in ("ink", "quiet", "forward", "backward", "good", "bad"):
+        for ground in grounds:
+            assert contrast(mixed(colors[name], "#000000"), ground) >= 4.5, name
+    ink = mixed(colors["ink"], "#000000")
+    for tone in ("forward", "backward"):
+        assert contrast(ink, mixed(colors[tone], colors["paper"], 0.45)) >= 4.5, "a shaded word"
+    assert contrast(ink, mixed(colors["forward"], colors["card"], 0.32)) >= 4.5, "a bar"
+    assert contrast(mixed(colors["paper"], "#000000"), mixed(colors["forward"], "#000000")) >= 4.5, "a chosen button"
+    source = (WEB / "heatmap.ts").read_text(encoding="utf-8")
+    strong, bright = (float(re.findall(rf"const {name} = ([0-9.]+);", source)[0]) for name in ("STRONG", "BRIGHT"))
+    threshold = bright if number == 1 else strong
+    for weight in (place / 100 for place in range(101)):
+        number_color = colors["strong" if weight > threshold else "number"]
+        assert contrast(mixed(number_color, "#000000"), mixed(colors["scale"], colors["paper"], weight)) >= 4.5, weight

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
+from seq2seq_attn.checkpoint.folders import CHECKPOINTS, find_checkpoint, read_run_config
 from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.config.schema import DecodingConfig
 from seq2seq_attn.errors import UserError
+from seq2seq_attn.exported import is_exported, read_manifest
 from seq2seq_attn.files import write_atomic
 from seq2seq_attn.translation import Constraint, Translation, Translator, split_runs
 from seq2seq_attn.translation.document import attention_document, attention_panel
@@ -144,11 +145,17 @@ def write_document(
 
 
 def _describe(run: str) -> Model:
-    described = []
-    for path in split_runs(run):
-        folder, _ = find_checkpoint(path)
-        config = read_run_config(folder)
-        step = f" {path.name}" if path.parent.name == "checkpoints" else ""
-        name = f"{config.name}{step} ({describe_attention(config.model)})"
-        described.append(Model(name, (config.data.source_language, config.data.target_language)))
+    described = [_describe_one(path) for path in split_runs(run)]
     return Model(" + ".join(model.name for model in described), described[0].languages)
+
+
+def _describe_one(path: Path) -> Model:
+    if is_exported(path):
+        manifest = read_manifest(path)
+        kind = f"{manifest.attention}, ONNX {manifest.precision}"
+        return Model(f"{manifest.name} ({kind})", (manifest.source_language, manifest.target_language))
+    folder, _ = find_checkpoint(path)
+    config = read_run_config(folder)
+    step = f" {path.name}" if path.parent.name == CHECKPOINTS else ""
+    name = f"{config.name}{step} ({describe_attention(config.model)})"
+    return Model(name, (config.data.source_language, config.data.target_language))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
+from seq2seq_attn.data.tokenizers import EOS, UNK, Tokenizer
 from seq2seq_attn.translation.maps import written_tokens
 from seq2seq_attn.translation.sources import MAX_SOURCE_TOKENS
+from seq2seq_attn.translation.tokens import token_of
 from seq2seq_attn.translation.translation import LOG_PROB_DECIMALS, WEIGHT_DECIMALS, TokenMap, Translation
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def attention_panel(
         "score": _number(translation.score),
         "log_prob": _number(translation.log_prob),
         "source_tokens": [] if blank else _source_tokens(translation.source, tokenizers.source),
-        "tokens": [token_of(tokenizers.target, number) for number in target],
+        "tokens": [token_of(tokenizers.target, number).to_dict() for number in target],
         "log_probs": [_number(log_prob) for log_prob in translation.token_log_probs],
         "alignment": [list(link) for link in translation.alignment],
         "maps": _maps(translator, translation, heads=heads) if target else [],
@@ -84,28 +85,18 @@ def attention_panel(
     }
 
 
-def token_of(tokenizer: Tokenizer, number: int) -> dict[str, Any]:
-    """Return a token as the document has it."""
-    return {
-        "token": tokenizer.id_to_token(number),
-        "surface": tokenizer.surface(number),
-        "word_start": tokenizer.is_word_start(number),
-        "special": number in (PAD, BOS, EOS),
-    }
-
-
 def _source_tokens(text: str, tokenizer: Tokenizer) -> list[dict[str, Any]]:
     """Return the tokens that a model reads of a sentence; one that it does not know shows what stands there."""
     ids = tokenizer.encode(text)[: MAX_SOURCE_TOKENS - 1]
     numbers = tokenizer.word_numbers(text)
-    found = [token_of(tokenizer, number) for number in [*ids, EOS]]
+    found = [token_of(tokenizer, number).to_dict() for number in [*ids, EOS]]
     for place, token in enumerate(found[:-1]):
         token["word_start"] = place == 0 or numbers[place] != numbers[place - 1]
     # several unknown tokens of one word: nobody says which has which letters
     for groups, words in (tokenizer.units(text), (numbers, text.split())):
         for place, number in enumerate(ids):
             if number == UNK and groups.count(groups[place]) == 1 and groups[place] < len(words):
-                found[place]["surface"] = " " * found[place]["word_start"] + words[groups[place]]
+                found[place]["surface"] = " " * bool(found[place]["word_start"]) + words[groups[place]]
     return found
 
 
@@ -128,8 +119,7 @@ def _map(part: str, layer: int, head: int, weights: NDArray[np.float32]) -> dict
 
 
 def _alternatives(translator: Translator, translation: Translation, count: int) -> list[list[dict[str, Any]]]:
-    found = translator.alternatives(translation, count=count)
-    return [[one.to_dict() for one in place] for place in found]
+    return [[one.to_dict() for one in place] for place in translator.alternatives(translation, count=count)]
 
 
 def _number(value: float) -> float | None:

@@ -205,9 +205,9 @@ export class BeamTree {
     const chance = node.log_prob === null ? 0 : Math.exp(node.log_prob);
     const heading = html("p", "av-heading", {}, html("bdi", "av-subject", { dir: "auto" }, text || short(node)));
     const rank = this.beam!.returned.indexOf(node.id);
-    const fate = rank >= 0 && this.beam!.returned.length > 1 ? `returned as number ${rank + 1}` : FATES[node.fate];
+    const known = node.why ? `${FATES[node.fate]}: ${node.why}` : FATES[node.fate];
     const facts: [string, string][] = [
-      ["fate", node.why ? `${fate}: ${node.why}` : fate],
+      ["fate", rank < 0 ? known : `returned as number ${rank + 1} of ${this.beam!.returned.length}`],
       ["score", decimal(node.score, 3)],
       ["this token", `${short(node)}, ${percent(chance)}, log-probability ${decimal(node.log_prob, 3)}`],
       ["length", `${node.length}`],

@@ -9,6 +9,8 @@ import pytest
 from serving_cases import FACTS, recorded, running
 from translators import small_translator, some_sentences
 
+from seq2seq_attn.translation.document import attention_document, attention_panel
+
 TEXTS = [*some_sentences(5), "", " "]
 WORDS = ("text", "score", "log_prob", "finished", "truncated")
 WEIGHTS = ("tokens", "source_tokens", "token_log_probs", "alignment", "attention")
@@ -120,6 +122,44 @@ def test_health(server):
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+def plain(content):
+    return json.loads(json.dumps(content))
+
+
+def close(one, two):
+    """Say whether two documents are the same but for the last digits of numbers."""
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(close(value, two[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(two) and all(map(close, one, two))
+    return one == (pytest.approx(two, abs=3e-4) if isinstance(two, float) else two)
+
+
+def test_a_panel_is_what_the_attention_view_draws(server, translator):
+    answer = server.post("/translate", {"text": [TEXTS[0], ""], "panel": True, "n_best": 2}).json()
+    candidates = translator.n_best([TEXTS[0]], count=2)[0]
+    for number, one in enumerate(answer["results"][0]["translations"]):
+        panel = attention_panel(translator, candidates[number], name="small", languages=("en", "pt"), heads=number == 0)
+        assert close(one["panel"], plain(panel))
+    assert answer["results"][1]["translations"][0]["panel"]["tokens"] == []
+
+
+def test_attention_documents(server, translator):
+    found = server.post("/attend", {"text": TEXTS[1], "beam": True, "alternatives": 3}).json()
+    (translation,) = translator.translate([TEXTS[1]])
+    panel = attention_panel(
+        translator, translation, name="small", languages=("en", "pt"), alternatives=3, beam=translator.beam(TEXTS[1])
+    )
+    assert close(found, plain(attention_document([panel], title=TEXTS[1])))
+    forced = server.post("/attend", {"text": TEXTS[1], "target": "t5 t6", "heads": False}).json()
+    (scored,) = translator.score([TEXTS[1]], ["t5 t6"])
+    panel = attention_panel(translator, scored, name="small", languages=("en", "pt"), forced=True, heads=False)
+    assert close(forced["panels"][0], plain(panel))
+    assert server.post("/attend", {"text": " "}).json()["panels"][0]["tokens"] == []
+    refused = server.post("/attend", {"text": " ", "beam": True})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "impossible")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_text(server, text):
     answer = server.post("/translate", {"text": text, "weights": True})
@@ -130,7 +170,7 @@ def test_hostile_text_is_text(server, text):
 
 def test_openapi_describes_every_path_and_names_nothing_elsewhere(server):
     found = server.client.get("/openapi.json").json()
-    paths = {"/translate", "/translate/stream", "/score", "/models", "/health", "/metrics"}
+    paths = {"/translate", "/translate/stream", "/score", "/attend", "/models", "/health", "/metrics"}
     assert paths <= set(found["paths"])
     translate = found["paths"]["/translate"]["post"]
     assert {"200", "401", "413", "422", "429", "504"} <= set(translate["responses"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from seq2seq_attn.serving.messages import AttendRequest
 from seq2seq_attn.serving.models import ServedModel
-from seq2seq_attn.serving.work import Render
+from seq2seq_attn.serving.work import Ask, Render
 from seq2seq_attn.translation import Translation, Translator
 from seq2seq_attn.translation.document import attention_document, attention_panel
 
@@ -52,6 +52,9 @@ def render_document(model: ServedModel, asked: AttendRequest) -> Render:
 
     def render(translator: Translator, found: Sequence[Translation]) -> dict[str, Any]:
         forced = asked.target is not None
+        beam = None
+        if asked.beam and not forced:
+            beam = translator.beam(asked.text, decoding=model.decoding_of(Ask("translate", asked.beam_size)))
         panel = attention_panel(
             translator,
             found[0],
@@ -59,7 +62,7 @@ def render_document(model: ServedModel, asked: AttendRequest) -> Render:
             languages=model.languages,
             forced=forced,
             alternatives=asked.alternatives,
-            beam=translator.beam(asked.text, beam_size=asked.beam_size) if asked.beam and not forced else None,
+            beam=beam,
             heads=asked.heads,
         )
         return attention_document([panel], title=asked.text)

@@ -1,7 +1,7 @@
 /** Requests to the server. */
 
 import { readEvents } from "./events.js";
-import type { Models, News, Request } from "./messages.js";
+import type { Models, News, Panel, Request } from "./messages.js";
 
 const TOKEN = "seq2seq-attn.token";
 
@@ -30,6 +30,15 @@ export class Client {
     const answer = await reach("models", { headers: this.#headers() });
     if (!answer.ok) throw await refusal(answer);
     return (await answer.json()) as Models;
+  }
+
+  /** Return what the attention view draws of a sentence, with the tree of its hypotheses. */
+  async attend(text: string, model: string, beamSize: number): Promise<Panel> {
+    const headers = { ...this.#headers(), "Content-Type": "application/json" };
+    const body = JSON.stringify({ text, model, beam_size: beamSize, beam: true });
+    const answer = await reach("attend", { method: "POST", headers, body });
+    if (!answer.ok) throw await refusal(answer);
+    return ((await answer.json()) as { panels: [Panel] }).panels[0];
   }
 
   /** Translate, and give what is new until all is there. */

@@ -27,6 +27,8 @@ export class Page {
     word: (sentence, word) => this.#showAlternatives(sentence, word),
   });
   readonly #attention = new Attention(byId("attention-section", HTMLElement), byId("attention", HTMLElement));
+  readonly #tree = byId("tree", HTMLInputElement);
+  readonly #trees = new Map<string, Panel>();
   readonly #known = new Map<string, Result>();
   #models: Model[] = [];
   #limits: Limits | null = null;
@@ -56,6 +58,7 @@ export class Page {
         this.#later(0);
       });
     }
+    this.#tree.addEventListener("change", () => this.#select(this.#selected));
     byId("clear", HTMLButtonElement).addEventListener("click", () => {
       this.#source.value = "";
       this.#source.focus();
@@ -144,7 +147,7 @@ export class Page {
           continue;
         }
         this.#results[number] = news.result;
-        this.#keep(sentences[number]!, news.result);
+        keep(this.#known, this.#key(sentences[number]!), news.result);
         this.#output.result(number, news.result, 0);
         if (number === this.#selected) this.#select(number);
       }
@@ -161,11 +164,6 @@ export class Page {
     return JSON.stringify([this.#options(), sentence]);
   }
 
-  #keep(sentence: string, result: Result): void {
-    if (this.#known.size >= KEPT) this.#known.delete(this.#known.keys().next().value!);
-    this.#known.set(this.#key(sentence), result);
-  }
-
   #select(number: number): void {
     this.#selected = number;
     this.#output.select(this.#results.length > 1 ? number : -1);
@@ -173,6 +171,20 @@ export class Page {
     const result = this.#results[number];
     this.#attention.show(this.#panel(number));
     this.#showChoices(number, result ?? null);
+    if (result && this.#tree.checked && !this.#chosen[number]) void this.#showTree(number, result);
+  }
+
+  /** Search once more, now with a record of all that was considered. */
+  async #showTree(number: number, result: Result): Promise<void> {
+    const key = this.#key(result.source);
+    try {
+      const { model, beam_size } = this.#options();
+      const panel = this.#trees.get(key) ?? (await this.#client.attend(result.source, model, beam_size));
+      keep(this.#trees, key, panel);
+      if (this.#results[number] === result && this.#selected === number) this.#attention.show(panel);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #panel(number: number): Panel | null {
@@ -238,6 +250,12 @@ export class Page {
     this.#status.textContent = text;
     this.#status.dataset["kind"] = kind;
   }
+}
+
+/** Keep something that need not be asked for again; the oldest goes when there are many. */
+function keep<T>(kept: Map<string, T>, key: string, value: T): void {
+  if (kept.size >= KEPT && !kept.has(key)) kept.delete(kept.keys().next().value!);
+  kept.set(key, value);
 }
 
 /** Return the number in a field, or another one where there is none. */

@@ -223,7 +223,7 @@ def test_a_place_where_no_report_can_be_is_refused_at_once(tmp_path: Path, monke
 
 def test_a_report_that_broke_off_can_be_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("seq2seq_attn.experiment.report.report_page", lambda *_: 1 / 0)
+        patch.setattr("seq2seq_attn.experiment.report.report_page", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             write_report(tmp_path, [evaluation_of()], subject_of("test"))
     assert not (tmp_path / "report.html").exists()
@@ -264,3 +264,20 @@ def test_a_wrong_folder_is_told_before_anything_is_translated(commands: Commands
     assert (done.status, done.out) == (2, "")
     assert done.err == f"seq2seq-attn: {file}: is a file, but a report is a folder; name another one with --report\n"
     assert not (run / "evaluation" / "test.hyp").exists()
+
+
+def test_a_page_that_would_be_too_large_says_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentences and scores always stay; first what is hovered over goes, then drawings, of the samples last."""
+    evaluation = evaluation_of()
+    whole = write_report(tmp_path, [evaluation], subject_of("test")).read_text("utf-8")
+    left_out = "Where the model looked is left out, or the page would be too large."
+    assert left_out not in whole
+    drawings = []
+    for limit in (len(whole.encode()) - 1, 1):
+        monkeypatch.setattr("seq2seq_attn.experiment.report.LARGEST_PAGE", limit)
+        html = write_report(tmp_path, [evaluation], subject_of("test")).read_text("utf-8")
+        page = check_page(html)
+        drawings.append(len(page.named("svg")))
+        assert left_out in page.text
+        assert all(one in page.text for one in evaluation.hypotheses[:6])
+    assert drawings == [6, 0], "the six samples, then none"

@@ -36,7 +36,7 @@ check: install
 test: check
 	scripts/install_web.sh
 	scripts/install_browser.sh
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 	test ! -d web/node_modules || npm test --prefix web
 
 format: install

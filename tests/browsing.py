@@ -169,7 +169,8 @@ def take_pictures(page: Page, name: str, folder: Path, *, whole: bool = False) -
     pictures = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        assert sideways(page) == [], f"{name} scrolls sideways at {width} px"
+        wide = sideways(page)
+        assert wide == [], f"{name} scrolls sideways at {width} px: {wide}"
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             pictures.append(folder / f"{name}-{width}-{scheme}.png")

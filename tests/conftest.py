@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 # Two processes that each start as many threads as there are cores slow each other down tenfold,
@@ -14,12 +15,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
 # Every annotation of the package, shapes included, is executed while tests run. This has to stand
 # before the first import of the package: no import of it may move above this line.
-install_import_hook("seq2seq_attn", "shape_checks.check")
+jaxtyping.install_import_hook("seq2seq_attn", "shape_checks.check")
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,3 +32,11 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real corpora: {folder} is missing; set SEQ2SEQ_ATTN_DATA to the folder that holds multi30k/")
     return folder
+
+
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """Annotations are not executed: for tests that call many thousand times what others call under check."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

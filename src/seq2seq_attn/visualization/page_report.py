@@ -139,8 +139,12 @@ def smaller(split: SplitPage, times: int) -> SplitPage:
         times: how often something is left out: first what can be hovered over of the worst and the best sentences,
             then their drawings, then what can be hovered over of the samples, then their drawings.
     """
-    ranked = {name: [_less(one, times) for one in getattr(split, name)] for name in ("worst", "best")}
-    return replace(split, samples=[_less(one, times - 2) for one in split.samples], **ranked)
+    return replace(
+        split,
+        samples=[_less(one, times - 2) for one in split.samples],
+        best=[_less(one, times) for one in split.best],
+        worst=[_less(one, times) for one in split.worst],
+    )
 
 
 def _less(one: Sentence, times: int) -> Sentence:

@@ -116,3 +116,14 @@ def copy_run(run: Path, to: Path) -> Path:
     """Copy a run, so that it can be damaged."""
     shutil.copytree(run, to, symlinks=True)
     return to
+
+
+@functools.cache
+def exported_run() -> Path:
+    """Export the trained run, for all tests that read it; none may change the folder."""
+    scratch = tempfile.TemporaryDirectory(prefix="exported-")
+    atexit.register(scratch.cleanup)
+    folder = Path(scratch.name) / "exported"
+    done = shared_commands()("export", trained_run(), "--format", "onnx", "--output", folder)
+    assert done.status == 0, done.err
+    return folder

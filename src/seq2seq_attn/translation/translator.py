@@ -235,9 +235,9 @@ class Translator:
         """
         if count < 1:
             raise ConfigError(f"count is {count}, but at least 1 alternative must be asked for")
-        written = written_tokens(translation, self.tokenizers.target)
-        if not written:
+        if not translation.tokens:
             return []
+        written = written_tokens(translation, self.tokenizers.target)
         (batch,) = Sources([translation.source], self.members, like=self._like).batches([0], 1)
         return best_next(self.stepper(self.decoding.precision), batch, written, self.tokenizers.target, count)
 

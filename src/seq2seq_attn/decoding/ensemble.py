@@ -92,7 +92,7 @@ def mean_log_probs(several: Sequence[Float[Array, "rows vocab"]]) -> Float[Array
     return best + arrays.log(shares.mean(axis=0))
 
 
-def _mean_weights(several: Sequence[Float[Array, "rows source_len"]]) -> Float[Array, "rows source_len"]:
+def _mean_weights(several: Sequence[Float[Array, "rows _"]]) -> Float[Array, "rows source_len"]:
     # a model may have padded its sources further; there its weights are zero
     width = min(one.shape[1] for one in several)
     stacked = arrays.stack([one[:, :width] for one in several])

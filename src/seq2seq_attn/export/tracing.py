@@ -7,6 +7,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from seq2seq_attn.errors import UserError
+
+
+class CannotExport(UserError):  # noqa: N818 - reads as what it is
+    """A model has a part that no graph can be made of."""
+
 
 def trace(
     module: nn.Module, examples: Sequence[Tensor], axes: Sequence[Mapping[int, str]]
@@ -23,7 +29,11 @@ def trace(
     """
     open_axes = tuple({axis: torch.export.Dim.DYNAMIC for axis in names} for names in axes)
     with torch.no_grad():
-        return torch.export.export(_Call(module), tuple(examples), dynamic_shapes=(open_axes,), strict=False)
+        try:
+            return torch.export.export(_Call(module), tuple(examples), dynamic_shapes=(open_axes,), strict=False)
+        except Exception as error:  # a foreign module may do anything, and torch says so in many ways
+            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise CannotExport(f"its operations cannot be written down: {reason}") from error
 
 
 class _Call(nn.Module):

@@ -72,6 +72,7 @@ LIBRARIES = {
     "tensorboard": "training/logging.py",
     "torchtext": "data/torchtext_interop.py",
     "starlette": "serving/",
+    "sympy": "export/converting/",
     "typer": "cli/",
     "uvicorn": "serving/",
     "yaml": "config/",

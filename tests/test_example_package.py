@@ -123,6 +123,19 @@ def test_it_is_trained_and_loaded_by_its_name(run, installed, tmp_path):
     assert len((tmp_path / "alignments").read_text(encoding="utf-8").splitlines()) == 3
 
 
+def test_it_is_exported_and_translates_without_torch_and_without_the_package(run, installed, tmp_path):
+    """What is exported is a graph, which needs nobody who knows how to make it."""
+    exported, sentences = tmp_path / "exported", tmp_path / "sentences"
+    sentences.write_text("one two\nthree four five\n", encoding="utf-8")
+    arguments = (run, "--format", "onnx", "--output", exported)
+    done = command("export", *arguments, packages=installed, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"{exported}\n"), done.stderr
+    ours = command("translate", run, "--source", sentences, packages=installed, folder=tmp_path)
+    theirs = command("translate", exported, "--source", sentences, folder=tmp_path)
+    assert (theirs.returncode, theirs.stderr) == (0, "")
+    assert theirs.stdout == ours.stdout
+
+
 def test_without_the_package_its_checkpoint_gives_one_clear_error(run, tmp_path):
     done = command("translate", run, "--source", os.devnull, folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -17,11 +17,15 @@ import onnx
 import torch
 from building import BOS, EOS, PAD, SOURCE_VOCABULARY, TARGET_VOCABULARY, Case, papers_wiring, small_model
 from specs import NAMES
+from torch import Tensor
 from transformer_building import small_transformer
 
+from seq2seq_attn.attention import register_attention
+from seq2seq_attn.attention.scores.multiplicative import LuongGeneralScore
 from seq2seq_attn.export.convert import convert_model
 from seq2seq_attn.export.converting.builder import OPSET
 from seq2seq_attn.export.converting.weights import Weights
+from seq2seq_attn.export.tracing import CannotExport
 from seq2seq_attn.exported.manifest import FORMAT, Manifest
 from seq2seq_attn.exported.session import OnnxModel
 from seq2seq_attn.models.base import Seq2Seq
@@ -158,8 +162,35 @@ def compare(model: Seq2Seq, folder: Path) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
+class Asking(LuongGeneralScore):
+    """Does one thing or another, as its numbers are."""
+
+    def forward(self, query: Tensor, keys: Tensor) -> Tensor:
+        return super().forward(query, keys) * (2 if bool(query.sum() > 0) else 1)
+
+
+class Exotic(LuongGeneralScore):
+    """Uses an operation that ONNX does not have."""
+
+    def forward(self, query: Tensor, keys: Tensor) -> Tensor:
+        return torch.special.i0(super().forward(query, keys))
+
+
+def refusals() -> dict[str, str]:
+    """Return what is said of mechanisms that no graph can be made of."""
     found = {}
+    for score in (Asking, Exotic):
+        name = score.__name__.lower()
+        register_attention(name, score)
+        try:
+            convert_model(small_model(papers_wiring(name), dtype=torch.float32))
+        except CannotExport as error:
+            found[name] = str(error)
+    return found
+
+
+if __name__ == "__main__":
+    found: dict[str, Any] = {"refusals": refusals()}
     for name, make in MODELS.items():
         with tempfile.TemporaryDirectory() as folder:
             found[name] = compare(make().eval(), Path(folder))  # monotonic attention makes choices in search

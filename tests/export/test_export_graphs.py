@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
-def differences() -> dict[str, dict[str, float]]:
-    """How far the graphs of each model are from it."""
+def differences() -> dict[str, Any]:
+    """How far the graphs of each model are from it, and what is said of models that there are none of."""
     paths = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, HERE / "on_graphs.py"],
@@ -26,10 +26,18 @@ def differences() -> dict[str, dict[str, float]]:
         env={**os.environ, "PYTHONPATH": paths},
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert "def forward" not in done.stderr, "torch shows users the program that it could not trace"
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_graphs_give_the_numbers_of_the_model(name, differences):
     assert {case: far for case, far in differences[name].items() if not far < 1e-5} == {}
+
+
+def test_what_no_graph_can_be_made_of_is_refused_by_name(differences):
+    refusals = differences["refusals"]
+    assert "cannot be written down" in refusals["asking"]
+    assert "no translation to ONNX of special_i0" in refusals["exotic"]
+    assert all("\n" not in message for message in refusals.values())

@@ -21,6 +21,7 @@ from seq2seq_attn.export.convert import Graphs, convert_model
 from seq2seq_attn.export.converting.builder import OPSET
 from seq2seq_attn.export.converting.int8 import Int8
 from seq2seq_attn.export.converting.weights import Float32
+from seq2seq_attn.export.tracing import CannotExport
 from seq2seq_attn.exported.manifest import CONFIG, MANIFEST, TOKENIZER, Manifest, describe_files
 from seq2seq_attn.files import check_folder, folder_atomic
 from seq2seq_attn.models.rnn import RNNSeq2Seq
@@ -74,7 +75,13 @@ def write_model(
         WrongExport: if the graphs compute something else.
     """
     report(f"making graphs of {loaded.folder}")
-    graphs = convert_model(loaded.model, Int8() if int8 else Float32())
+    try:
+        graphs = convert_model(loaded.model, Int8() if int8 else Float32())
+    except CannotExport as error:
+        attention = describe_attention(loaded.config.model)
+        raise CannotExport(
+            f"{loaded.folder}: a model with attention {attention} cannot be exported: {error}"
+        ) from error
     onnx.save(graphs.encoder, folder / ENCODER)
     onnx.save(graphs.step, folder / STEP)
     (folder / CONFIG).write_text(dump_config(loaded.config), encoding="utf-8")

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import io
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from seq2seq_attn.errors import UserError
+
+
+class CannotExport(UserError):  # noqa: N818 - reads as what it is
+    """A model has a part that no graph can be made of."""
 
 
 def trace(
@@ -22,8 +31,24 @@ def trace(
         CannotExport: if the module does different things for different numbers or sizes.
     """
     open_axes = tuple({axis: torch.export.Dim.DYNAMIC for axis in names} for names in axes)
-    with torch.no_grad():
-        return torch.export.export(_Call(module), tuple(examples), dynamic_shapes=(open_axes,), strict=False)
+    with torch.no_grad(), _silence():
+        try:
+            return torch.export.export(_Call(module), tuple(examples), dynamic_shapes=(open_axes,), strict=False)
+        except Exception as error:  # a foreign module may do anything, and torch says so in many ways
+            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise CannotExport(f"its operations cannot be written down: {reason}") from error
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep to itself what torch prints and logs of a trace that fails: all of it, on many pages."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 class _Call(nn.Module):

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from seq2seq_attn.export.converting.converter import CannotExport, Converter, Value, translates
+from seq2seq_attn.export.converting.converter import Converter, Value, translates
+from seq2seq_attn.export.tracing import CannotExport
 
 FUNCTIONS = {
     "tanh": "Tanh",

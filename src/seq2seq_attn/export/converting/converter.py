@@ -12,16 +12,12 @@ import sympy  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 
-from seq2seq_attn.errors import UserError
 from seq2seq_attn.export.converting.builder import ELEMENT_TYPES, GraphBuilder
 from seq2seq_attn.export.converting.weights import Weights
+from seq2seq_attn.export.tracing import CannotExport
 from seq2seq_attn.nn.recurrent.base import RecurrentLayer
 
 Size = int | torch.SymInt
-
-
-class CannotExport(UserError):  # noqa: N818 - reads as what it is
-    """A model has a part that no graph can be made of."""
 
 
 @dataclass(frozen=True)

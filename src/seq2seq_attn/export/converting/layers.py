@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from seq2seq_attn.export.converting.builder import value_info
-from seq2seq_attn.export.converting.converter import CannotExport, Converter, Value, numpy_name, translates
+from seq2seq_attn.export.converting.converter import Converter, Value, numpy_name, translates
 from seq2seq_attn.export.recurrence import LoopStep
-from seq2seq_attn.export.tracing import trace
+from seq2seq_attn.export.tracing import CannotExport, trace
 
 
 @translates("linear")

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from seq2seq_attn.export.converting.arithmetic import operand
-from seq2seq_attn.export.converting.converter import CannotExport, Converter, Size, Value, translates
+from seq2seq_attn.export.converting.converter import Converter, Size, Value, translates
+from seq2seq_attn.export.tracing import CannotExport
 
 
 @translates("view", "reshape", "_unsafe_view", "flatten", "unflatten")

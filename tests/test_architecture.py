@@ -226,6 +226,7 @@ def test_help_loads_nothing_heavy() -> None:
         "attend",
         "info",
         "doctor",
+        "report",
         "serve",
         "attentions",
     )

@@ -26,7 +26,7 @@ _CROSSING = """() => [...document.querySelectorAll("svg.curves")].flatMap((plot)
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    options = ReportOptions(sentences=5, device="cpu")
+    options = ReportOptions(sentences=5, resamples=11, device="cpu")
     return report_whole_run(trained_run(), tmp_path_factory.mktemp("report"), options)
 
 

@@ -180,3 +180,13 @@ def test_importing_the_metrics_does_not_import_sacrebleu():
     code = "import sys, seq2seq_attn.evaluation.metrics; print([m for m in ('sacrebleu', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_interval_of_translations_that_hardly_match() -> None:
+    """Samples without the one sentence that matches score 0, and sacreBLEU averages no such mixture."""
+    hypotheses, references = ["a b c d", *[""] * 9], ["a b c d", *["x y z"] * 9]
+    found = score_corpus(hypotheses, references, ("bleu",), options=MetricOptions(resamples=200))["bleu"]
+    assert found.interval is not None
+    assert found.score == score_corpus(hypotheses, references, ("bleu",))["bleu"].score
+    assert 0 < found.interval.mean < 100
+    assert 0 < found.interval.margin < 100

@@ -36,11 +36,11 @@ def run(tmp_path: Path) -> Path:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the trained run, as the command line writes it by default but for its place."""
     folder = tmp_path_factory.mktemp("report")
-    return report_whole_run(trained_run(), folder, ReportOptions(sentences=11, device="cpu"))
+    return report_whole_run(trained_run(), folder, ReportOptions(sentences=11, resamples=11, device="cpu"))
 
 
 def quiet(**changes: object) -> ReportOptions:
-    return ReportOptions(**{"sentences": 0, "device": "cpu", "say": lambda _: None, **changes})  # type: ignore[arg-type]
+    return ReportOptions(**{"sentences": 0, "resamples": 11, "device": "cpu", "say": lambda _: None, **changes})  # type: ignore[arg-type]
 
 
 def log_of(run: Path) -> list[dict[str, object]]:

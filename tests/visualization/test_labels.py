@@ -207,3 +207,17 @@ def test_color_emoji_made_of_bitmaps_are_not_taken_for_drawn():
     if any("Emoji" in entry.name or "Symbola" in entry.name for entry in font_manager.fontManager.ttflist):
         pytest.skip("this machine has emoji that can be drawn")
     assert shown == "[U+1F467][U+1F3FD]"
+
+
+def test_an_older_matplotlib_says_which_scripts_it_does_not_shape(monkeypatch, caplog):
+    monkeypatch.setattr(matplotlib, "__version_info__", (3, 10, 8))
+    with caplog.at_level(logging.WARNING):
+        with picture_style(["abc é", "مرحبا", "שלום"], Path("a.png")):
+            pass
+        with picture_style(["مرحبا"], Path("a.svg")):
+            pass
+        with picture_style(["abc"], Path("b.png")):
+            pass
+    (record,) = caplog.records
+    assert "sets the letters of Arabic, Hebrew one by one and from left to right in a.png" in record.getMessage()
+    assert "install matplotlib 3.11 or later, or write an .svg" in record.getMessage()

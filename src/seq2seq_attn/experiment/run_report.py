@@ -29,7 +29,6 @@ FOLDER = "report"
 """Where the report of a run is written when no other place is named: a folder inside the run."""
 
 REPORT_METRICS = ("bleu", "chrf")
-_RESAMPLES = 1000
 _ALTERNATIVES = 4  # told for each token of a translation that is shown
 
 
@@ -41,6 +40,7 @@ class ReportOptions:
         splits: test sets; none: all of the configuration, or the validation split if there are none.
         search: makes of the configured search the one that is wanted; None: as configured.
         sentences: validation sentences that every kept checkpoint is made to translate; 0: none.
+        resamples: bootstrap samples behind each interval.
         device: ``auto``, ``cpu`` or ``cuda``.
         say: takes a line about something that the report has to do without.
     """
@@ -48,6 +48,7 @@ class ReportOptions:
     splits: Sequence[str] = ()
     search: Callable[[DecodingConfig], DecodingConfig] | None = None
     sentences: int = SENTENCES
+    resamples: int = 1000
     device: str = "auto"
     say: Callable[[str], None] = print
 
@@ -95,7 +96,7 @@ def report_whole_run(path: Path, folder: Path | None = None, options: ReportOpti
         sets,
         search=options.search,
         metrics=REPORT_METRICS,
-        options=MetricOptions(resamples=_RESAMPLES),
+        options=MetricOptions(resamples=options.resamples),
         device=options.device,
     )
     languages = config.data.source_language, config.data.target_language

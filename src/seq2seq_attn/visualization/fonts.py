@@ -161,10 +161,8 @@ def _held(path: str, index: int, characters: frozenset[str]) -> frozenset[str]:
 
 
 def _has_outline(path: str, index: int, character: str) -> bool:
-    from matplotlib.ft2font import LoadFlags
-
     if unicodedata.category(character).startswith(("M", "Z")):
         return True  # a mark may be nothing but a place for others
     font = _open(path, index)
-    font.load_char(ord(character), flags=LoadFlags.NO_HINTING)
+    font.load_char(ord(character))
     return len(font.get_path()[0]) > 0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_attn.evaluation.diagnostics import MeanDiagnostics
-from seq2seq_attn.visualization.page import Markup, details, element, join, sentence, table
+from seq2seq_attn.visualization.page import Markup, details, element, escape, join, sentence, table
 from seq2seq_attn.visualization.page_attention import draw_matrix
 from seq2seq_attn.visualization.page_curves import Curve, Plot, draw_plot
 
@@ -105,7 +105,8 @@ def _configuration(run: RunPage) -> Markup:
     else:
         parts.insert(0, element("p", "Everything but the text is as it is by default."))
     scrolled = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": "all settings"}
-    parts.append(details("All settings", element("pre", run.settings, attributes=scrolled)))
+    lines = Markup("\n".join(map(escape, run.settings.split("\n"))))
+    parts.append(details("All settings", element("pre", lines, attributes=scrolled)))
     return join(parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from seq2seq_attn.errors import DataError
 from seq2seq_attn.evaluation.metrics.choices import MetricOptions, check_metrics
@@ -47,7 +48,12 @@ def score_corpus(
     scores: dict[str, MetricScore] = {}
     for name in metrics:
         metric = build_metric(name, options, sources=sources)
-        result = metric.corpus_score(list(hypotheses), several, n_bootstrap=max(1, options.resamples))
+        try:
+            result = metric.corpus_score(list(hypotheses), several, n_bootstrap=max(1, options.resamples))
+        except TypeError:
+            # sacreBLEU cannot average numbers of two types, which it has where some samples score 0 and others not
+            metric = _with_plain_numbers(build_metric(name, options, sources=sources))
+            result = metric.corpus_score(list(hypotheses), several, n_bootstrap=max(1, options.resamples))
         signature = str(metric.get_signature())
         interval = None
         if options.resamples:
@@ -64,6 +70,19 @@ def score_corpus(
             interval=interval,
         )
     return scores
+
+
+def _with_plain_numbers(metric: Any) -> Any:
+    """Make every score of a metric a ``float``, whatever numpy made of it."""
+    compute = metric._compute_score_from_stats
+
+    def compute_plain(stats: Any) -> Any:
+        found = compute(stats)
+        found.score = float(found.score)
+        return found
+
+    metric._compute_score_from_stats = compute_plain
+    return metric
 
 
 def score_sentences(

@@ -150,8 +150,10 @@ def sideways(page: Page) -> list[str]:
         """() => {
           const width = document.documentElement.clientWidth;
           if (document.scrollingElement.scrollWidth <= width) return [];
+          const scrolls = (part) => part !== document.body && getComputedStyle(part).overflowX !== "visible";
+          const inside = (part) => part.parentElement && (scrolls(part.parentElement) || inside(part.parentElement));
           const wide = [...document.body.querySelectorAll("*")].filter((part) => {
-            return part.getBoundingClientRect().right > width + 1;
+            return part.getBoundingClientRect().right > width + 1 && !inside(part);
           });
           const name = (part) => `${part.tagName.toLowerCase()}.${part.getAttribute("class") ?? ""}`;
           return ["the page", ...wide.map(name)];

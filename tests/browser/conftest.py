@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import find_browser, launch, served, take_pictures, watched_page
+from browsing import PATIENCE, find_browser, launch, served, take_pictures, watched_page
 
 if TYPE_CHECKING:
     from browsing import Watch
@@ -31,6 +31,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("no browser: scripts/install_browser.sh installs one, $CHROMIUM names another")
     with sync_api.sync_playwright() as playwright:
+        sync_api.expect.set_options(timeout=PATIENCE)
         browser = launch(playwright, program)
         yield browser
         browser.close()

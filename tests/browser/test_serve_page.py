@@ -138,6 +138,23 @@ def test_too_much_text_is_refused_in_words(open_page, watch):
     expect(open_page.locator("#output .word").first).to_be_visible()
 
 
+def test_a_book_is_translated_part_by_part_and_given_up(open_page):
+    open_page.fill(SOURCE, "One two three. " * 6667)
+    expect(open_page.locator("#output .sentence:not(.waiting):not(.writing)").nth(20)).to_be_visible()
+    open_page.fill(SOURCE, "three")
+    expect(open_page.locator("#output")).to_have_text("três")
+
+
+def test_pointing_at_a_word_and_another_view(open_page, translator):
+    (found,) = translator.translate(["one two three"])
+    translated(open_page, "one two three", [found.text])
+    open_page.locator("#attention .av-line").nth(1).get_by_role("option", name=found.text.split()[1]).first.hover()
+    expect(open_page.locator("#attention .av-curves path.av-on").first).to_be_visible()
+    open_page.locator("#attention").get_by_role("radio", name="Heat map").check()
+    expect(open_page.locator("#attention .av-map")).to_be_visible()
+    expect(open_page.locator("#attention .av-arcs")).to_be_hidden()
+
+
 def test_keys_alone_are_enough(open_page):
     page = open_page
     expect(page.locator(SOURCE)).to_be_focused()

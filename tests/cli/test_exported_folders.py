@@ -67,9 +67,7 @@ def test_no_verb_that_translates_loads_torch(folder, sentences, tmp_path):
         "    assert 'torch' not in sys.modules, arguments\n"
     )
     path = str(Path(__file__).parents[2] / "src")
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": path, "HOME": str(tmp_path)}, capture_output=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     document = json.loads((tmp_path / "look.json").read_text(encoding="utf-8"))
     (panel,) = document["panels"]

@@ -174,7 +174,7 @@ def put_along(
 
 def largest(x: Shaped[Array, "*any"], *, axis: int = 1, keepdims: bool = False) -> Shaped[Array, "*rest"]:
     """Return the largest numbers along an axis; what is not a number counts as larger than any."""
-    return x.max(axis=axis, keepdims=keepdims) if isinstance(x, np.ndarray) else x.amax(dim=axis, keepdim=keepdims)
+    return x.max(axis=axis, keepdims=keepdims) if isinstance(x, np.ndarray) else x.amax(axis, keepdims)
 
 
 def first_largest(x: Shaped[Array, "rows places"]) -> tuple[Shaped[Array, " rows"], Int[Array, " rows"]]:
@@ -182,7 +182,7 @@ def first_largest(x: Shaped[Array, "rows places"]) -> tuple[Shaped[Array, " rows
     if isinstance(x, np.ndarray):
         places = x.argmax(axis=1)
         return x[np.arange(len(x)), places], places
-    values, places = x.max(dim=1)
+    values, places = x.max(1)
     return values, places
 
 
@@ -193,7 +193,7 @@ def top(x: Float[Array, "rows places"], count: int) -> tuple[Float[Array, "rows 
         found = np.take_along_axis(x, places, 1)
         order = found.argsort(axis=1)[:, ::-1]
         return np.take_along_axis(found, order, 1), np.take_along_axis(places, order, 1)
-    values, places = x.topk(count, dim=1)
+    values, places = x.topk(count, 1)
     return values, places
 
 

@@ -138,11 +138,6 @@ def _reciprocal_root(converter: Converter, value: Value) -> Value:
     return converter.made(converter.builder.one("Reciprocal", converter.builder.one("Sqrt", converter.read(value))))
 
 
-@translates("log1p", "expm1")
-def _near_zero(converter: Converter, value: Value) -> Value:
-    raise CannotExport("log1p and expm1, exact near zero, have no counterpart in ONNX")
-
-
 @translates("logaddexp")
 def _log_add(converter: Converter, left: Value, right: Value) -> Value:
     build = converter.builder

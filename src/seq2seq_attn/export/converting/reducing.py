@@ -53,16 +53,6 @@ def _product(converter: Converter, value: Value, dim: int, keepdim: bool = False
     return converter.made(converter.builder.one("ReduceProd", name, axes=axes_of(value, dim), keepdims=int(keepdim)))
 
 
-@translates("any", "all")
-def _any_or_all(converter: Converter, value: Value, dim: Any = None, keepdim: bool = False) -> Value:
-    raise CannotExport("any and all have no counterpart in ONNX here; use amax or amin of numbers")
-
-
-@translates("argmax", "argmin")
-def _place(converter: Converter, value: Value, dim: int | None = None, keepdim: bool = False) -> Value:
-    raise CannotExport("argmax and argmin have no counterpart in ONNX here")
-
-
 @translates("softmax", "_softmax")
 def _softmax(converter: Converter, value: Value, dim: int, dtype: Any = None) -> Value:
     del dtype

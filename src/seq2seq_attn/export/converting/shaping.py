@@ -220,7 +220,7 @@ def _gather(converter: Converter, value: Value, dim: int, index: Value, *, spars
 
 @translates("scatter", "scatter_add")
 def _scatter(converter: Converter, value: Value, dim: int, index: Value, source: Any) -> Value:
-    adds = len(converter.result.shape) > 0 and converter.operation == "scatter_add"
+    adds = converter.operation == "scatter_add"
     if not isinstance(source, Value):
         raise CannotExport("a scatter of one number has no counterpart in ONNX here")
     return converter.made(

@@ -69,13 +69,17 @@ def build(run: Path, scratch: Path, text: str = "") -> str:
     page = page.replace('<link rel="stylesheet" href="app.css" />', f"<style>{style}</style>")
     page = page.replace('<script src="app.js" defer></script>', "")
     page = page.replace("</textarea>", f"{_escape(text)}</textarea>")
-    data = "".join(f'<script type="text/plain" data-file="{name}">{_pack(path)}</script>\n' for name, path in packed.items())
+    data = "".join(
+        f'<script type="text/plain" data-file="{name}">{_pack(path)}</script>\n' for name, path in packed.items()
+    )
     return page.replace("</body>", f"{data}<script>{script}</script>\n</body>")
 
 
 def _pack(path: Path) -> str:
     """Return a file compressed, as text; crc32 is the check that the page can verify."""
-    return base64.b64encode(lzma.compress(path.read_bytes(), check=lzma.CHECK_CRC32, preset=9 | lzma.PRESET_EXTREME)).decode()
+    return base64.b64encode(
+        lzma.compress(path.read_bytes(), check=lzma.CHECK_CRC32, preset=9 | lzma.PRESET_EXTREME)
+    ).decode()
 
 
 def _hash(text: str) -> str:

@@ -55,7 +55,9 @@ def test_the_same_translations(exported: Path, tmp_path: Path, run_script) -> No
                 np.testing.assert_allclose(one["attention"], other.attention, atol=1e-5)
 
 
-def test_the_example_of_its_readme_runs_from_what_npm_packs(node: str, package: Path, exported: Path, tmp_path: Path) -> None:
+def test_the_example_of_its_readme_runs_from_what_npm_packs(
+    node: str, package: Path, exported: Path, tmp_path: Path
+) -> None:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed")

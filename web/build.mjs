@@ -41,9 +41,15 @@ async function runtimeFacts() {
   return `${JSON.stringify({ name, version, file: RUNTIME_FILE, bytes: bytes.length, sha256 }, null, 2)}\n`;
 }
 
+// A page that comes from a file may have no worker that is a module.
 const DEMO = [
   { entry: "src/page/single_file.ts", output: "page.js", format: "iife" },
-  { entry: "src/page/worker.ts", output: "worker.js" },
+  {
+    entry: "src/page/worker.ts",
+    output: "worker.js",
+    format: "iife",
+    define: { "import.meta.url": "self.location.href" },
+  },
   { entry: "src/page/app.css", output: "page.css" },
   { entry: "src/page/index.html", output: "index.html", loader: { ".html": "copy" } },
 ];

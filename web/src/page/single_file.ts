@@ -16,7 +16,7 @@ void start(async () => {
   if (!worker || !runtime) throw new Error("This page is damaged: a part of it is missing. Copy it again.");
   const code = new Blob([worker], { type: "text/javascript" });
   return {
-    worker: new Worker(URL.createObjectURL(code), { type: "module" }),
+    worker: new Worker(URL.createObjectURL(code)),
     place: { files: model, runtime },
   };
 });

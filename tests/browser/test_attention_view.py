@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from attention_documents import NASTY, document, panel, token
-from browsing import sideways
+from browsing import sideways, watched_page
 
 from seq2seq_attn.visualization.attention_page import attention_page
 
@@ -116,6 +116,33 @@ def test_heat_map_draws_the_weights(draw) -> None:
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     expect(page.locator(HEADING)).to_contain_text(f"weight on live {one['maps'][0]['weights'][1][3]:.4f}")
+
+
+def test_a_finger_reaches_what_a_pointer_does(browser, tmp_path) -> None:
+    one = panel()
+    (tmp_path / "page.html").write_text(attention_page(document(one)), encoding="utf-8")
+    with watched_page(browser, has_touch=True) as (page, watch):
+        page.goto((tmp_path / "page.html").as_uri())
+        word(page, 0, "church").tap()
+        expect(word(page, 0, "church")).to_have_attribute("aria-selected", "true")
+        word(page, 1, "Kirche").tap()
+        expect(page.locator(SUBJECT)).to_have_text("Kirche")
+        choose(page, "Heat map")
+        box = page.locator(".av-cells").bounding_box()
+        side = box["width"] / len(one["source_tokens"])
+        page.touchscreen.tap(box["x"] + 3.5 * side, box["y"] + 1.5 * side)
+        expect(page.locator(HEADING)).to_contain_text(f"weight on live {one['maps'][0]['weights'][1][3]:.4f}")
+        watch.check()
+
+
+def test_a_large_document_is_unpacked(draw) -> None:
+    one = panel(LONG, LONG, layers=2, heads=4, beam=False)
+    html = attention_page(document(one))
+    assert 'type="application/gzip"' in html
+    assert len(html.encode()) < 500_000, "3 MB as they are"
+    page = draw(one)
+    word(page, 1, "word7").hover()
+    assert shares(page, 0) == one["maps"][0]["weights"][7]
 
 
 def test_sixty_words_can_be_read_in_the_heat_map(draw) -> None:

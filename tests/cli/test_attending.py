@@ -78,18 +78,6 @@ def test_translations_of_other_searches_and_given_ones(commands: Commands, train
     assert given["log_prob"] == pytest.approx(scored.log_prob, abs=1e-5)
 
 
-def test_a_page_over_a_page(commands: Commands, trained: Path, tmp_path: Path) -> None:
-    """A longer source than is good for a page: the tree is left out aloud, and kept where that is asked for."""
-    output, text = tmp_path / "a.html", " ".join(["one"] * 400)
-    options = ("--min-length", 150, "--max-length", 152, "--beam-size", 5)
-    done = commands("attend", trained, text, "--output", output, *options)
-    assert done.status == 0
-    assert "is left out; --beam keeps it" in done.err
-    without = output.stat().st_size
-    assert commands("attend", trained, text, "--output", output, *options, "--beam").err == ""
-    assert output.stat().st_size > without
-
-
 WRONG = [
     (["--output", "a.html", "--part", "cross"], "--part chooses what a picture shows; a page has every map"),
     (["--output", "a.json", "--layer", "1", "--head", "1"], "--layer, --head chooses what a picture shows"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -72,6 +73,16 @@ def test_size_of_a_page() -> None:
     assert len(attention_page(document(transformer)).encode()) < 300_000
     assert len(asset("attention.js").encode()) < 60_000
     assert len(asset("attention.css").encode()) < 20_000
+
+
+def test_a_large_document_is_compressed() -> None:
+    given = document(*[panel(layers=6, heads=8, seed=seed) for seed in (1, 2)], title=NASTY[0])
+    assert len(embedded(given)) > 300_000
+    html = attention_page(given)
+    assert len(html.encode()) < 300_000
+    (packed,) = re.findall(r'<script type="application/gzip" id="document">([A-Za-z0-9+/=]+)</script>', html)
+    assert json.loads(gzip.decompress(base64.b64decode(packed))) == given
+    assert html == attention_page(given)
 
 
 def test_a_number_that_json_cannot_hold_is_refused() -> None:

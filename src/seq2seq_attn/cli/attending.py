@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = "What is shown"
 _OF_PICTURES = ("part", "layer", "head")
-_OF_PAGES = ("compare", "beam")
+_OF_PAGES = ("compare", "no_beam")
 _NOT_OF_SEARCH = ("run", "text", "output", "target", "device", "precision", *_OF_PICTURES, *_OF_PAGES)
 
 
@@ -41,14 +41,9 @@ def attend(
     n_best: Annotated[
         int, typer.Option("--n-best", metavar="K", rich_help_panel=_SHOWN, help="The K-th best translation.")
     ] = 1,
-    beam: Annotated[
-        Optional[bool],
-        typer.Option(
-            "--beam/--no-beam",
-            rich_help_panel=_SHOWN,
-            help="The tree of hypotheses in a page. [default: if it stays below 300 KB]",
-        ),
-    ] = None,
+    no_beam: Annotated[
+        bool, typer.Option("--no-beam", rich_help_panel=_SHOWN, help="Leave the tree of hypotheses out of a page.")
+    ] = False,
     part: Annotated[
         Optional[str],
         typer.Option(
@@ -110,7 +105,7 @@ def attend(
         _check_text(target, "target")
     asked = prefix or require
     constraint = Constraint(prefix or "", tuple(require or ()), place="--prefix or --require") if asked else None
-    wanted = Wanted(text, target, n_best, constraint)
+    wanted = Wanted(text, target, n_best, constraint, with_beam=not no_beam)
     first = Translator.load(run, device=device)
     if pictured:
         _draw(first, wanted, context.params, output)
@@ -147,9 +142,7 @@ def _write(
         decoding = searching.decoding_of(translator.decoding, options, n_best=wanted.number)
         found = wanted.find(translator, decoding)
         panels.append(panel(model, translator, found, wanted, decoding))
-    left_out = write_document(panels, wanted.text, output, with_beam=options["beam"])
-    if left_out:
-        typer.echo(left_out, err=True)
+    write_document(panels, wanted.text, output)
     if wanted.target is None:
         for one in panels:
             typer.echo(one["text"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,6 @@ from seq2seq_attn.visualization.attention_page import attention_page
 from seq2seq_attn.visualization.picture import PICTURE_SUFFIXES
 
 SUFFIXES = (*PICTURE_SUFFIXES, ".html", ".json")
-LARGEST_PAGE = 300_000
-"""Bytes; a page that would be larger leaves out the tree of the beam, unless that is asked for."""
-
 _TITLE = 80  # characters
 
 
@@ -36,12 +32,14 @@ class Wanted:
         target: a given translation; None: the model's own.
         number: which of its own, from 1, the best.
         constraint: what its own must have.
+        with_beam: whether the tree of the beam goes with it, where there is one.
     """
 
     text: str
     target: str | None = None
     number: int = 1
     constraint: Constraint | None = None
+    with_beam: bool = True
 
     def find(self, translator: Translator, decoding: DecodingConfig) -> Translation:
         """Translate, or score what is given.
@@ -97,7 +95,7 @@ def panel(
     """Return all that can be looked at in a translation, the tree of the beam too where one has found it."""
     drawn = decoding.sampling is not None or decoding.minimum_risk is not None
     beam = None
-    if wanted.target is None and wanted.constraint is None and not drawn:
+    if wanted.with_beam and wanted.target is None and wanted.constraint is None and not drawn:
         beam = translator.beam(wanted.text, count=wanted.number, decoding=decoding)
     return attention_panel(
         translator,
@@ -109,39 +107,29 @@ def panel(
     )
 
 
-def write_document(
-    panels: Sequence[dict[str, Any]], text: str, output: Path, *, with_beam: bool | None = None
-) -> str | None:
+def write_document(panels: Sequence[dict[str, Any]], text: str, output: Path) -> None:
     """Write panels side by side as a page or as JSON, whole or not at all.
 
     Args:
         panels: of one sentence.
         text: that sentence.
         output: an ``.html`` or ``.json`` file; an older one is replaced.
-        with_beam: whether the tree of the beam goes with it; None: if the page stays small.
-
-    Returns:
-        What was left out, if anything was that could have been there.
 
     Raises:
         UserError: if the file cannot be written.
     """
-    title = textwrap.shorten(text, _TITLE, placeholder=" …") or text[:_TITLE]
-    bare = [{**one, "beam": None} for one in panels]
-    document = attention_document(bare if with_beam is False else panels, title=title)
-    left_out = None
+    words = " ".join(text.split())
+    # not between words: some languages have no spaces there
+    title = words if len(words) <= _TITLE else f"{words[: _TITLE - 1]}…"
+    document = attention_document(panels, title=title)
     if output.suffix.lower() == ".json":
         content = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
     else:
         content = attention_page(document)
-        if len(content.encode()) > LARGEST_PAGE and with_beam is None and any(one["beam"] for one in panels):
-            content = attention_page(attention_document(bare, title=title))
-            left_out = f"the tree of the beam would make {output} larger than 300 KB and is left out; --beam keeps it"
     try:
         write_atomic(output, content)
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}") from error
-    return left_out
 
 
 def _describe(run: str) -> Model:

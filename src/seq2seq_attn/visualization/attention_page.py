@@ -6,6 +6,7 @@ The drawing is done in the reader's browser by ``assets/attention.js``, which is
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from collections.abc import Mapping
@@ -17,13 +18,24 @@ from seq2seq_attn.visualization.page import Markup, element, sentence
 
 SCRIPT, STYLE = "attention.js", "attention.css"
 
+LARGEST_PLAIN = 300_000
+"""Bytes; the document of a page that would be larger is compressed, and its reader's browser unpacks it."""
+
 _START = """
-{
+(async () => {
   const page = document.getElementById("attention");
-  const found = document.getElementById("document").textContent;
-  try { seq2seqAttention.mountAttention(page, JSON.parse(found)); }
-  catch (error) { page.textContent = "This attention document cannot be drawn: " + error.message; }
-}
+  const held = document.getElementById("document");
+  try {
+    let text = held.textContent;
+    if (held.type !== "application/json") {
+      const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+      text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    }
+    seq2seqAttention.mountAttention(page, JSON.parse(text));
+  } catch (error) {
+    page.textContent = "This attention document cannot be drawn: " + error.message;
+  }
+})();
 """
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
@@ -52,6 +64,15 @@ def attention_page(document: Mapping[str, Any]) -> str:
     Args:
         document: as :func:`seq2seq_attn.translation.document.attention_document` makes it.
     """
+    page = _page(document, "application/json", embedded(document))
+    if len(page.encode()) <= LARGEST_PLAIN:
+        return page
+    packed = gzip.compress(json.dumps(document, separators=(",", ":"), allow_nan=False).encode(), mtime=0)
+    return _page(document, "application/gzip", base64.b64encode(packed).decode("ascii"))
+
+
+def _page(document: Mapping[str, Any], kind: str, content: str) -> str:
+    """Return the page around a document that is written in one way or another."""
     script, style = asset(SCRIPT) + _START, _PAGE_STYLE + asset(STYLE)
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
@@ -77,7 +98,7 @@ def attention_page(document: Mapping[str, Any]) -> str:
             element("h1", title, attributes={"dir": "auto"}),
             element("div", element("noscript", *plain), attributes={"id": "attention"}),
         ),
-        Markup(f'<script type="application/json" id="document">{embedded(document)}</script>'),
+        Markup(f'<script type="{kind}" id="document">{content}</script>'),
         element("script", Markup(script)),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, attributes={'lang': 'en'})}\n"

@@ -42,10 +42,10 @@ export class Heatmap {
       [this.top, false, true],
       [this.left, true, false],
     ] as const) {
-      part.addEventListener("pointermove", (event) => this.point(event, part, row, column));
+      for (const kind of ["pointermove", "click"] as const) {
+        part.addEventListener(kind, (event) => this.point(event, part, row, column));
+      }
     }
-    this.left.addEventListener("click", (event) => this.choose(event));
-    this.cells.addEventListener("click", (event) => this.choose(event));
     this.scroller.addEventListener("pointerleave", () => actions.leave());
     this.scroller.addEventListener("focusout", () => actions.leave());
     this.scroller.addEventListener("keydown", (event) => this.press(event));
@@ -162,7 +162,7 @@ export class Heatmap {
     return (this.lines?.[0].direction === "rtl" ? columns - 1 - column : column) * this.cell;
   }
 
-  private point(event: PointerEvent, part: SVGElement, byRow: boolean, byColumn: boolean): void {
+  private point(event: MouseEvent, part: SVGElement, byRow: boolean, byColumn: boolean): void {
     const { grid, cell } = this;
     if (grid === null) return;
     const box = part.getBoundingClientRect();
@@ -171,15 +171,15 @@ export class Heatmap {
     const column = byColumn ? (this.lines![0].direction === "rtl" ? grid.columns.length - 1 - across : across) : null;
     if (row !== null && !grid.rows[row]) return;
     if (column !== null && !grid.columns[column]) return;
-    if (row === this.marks.row && column === this.marks.column) return;
+    if (event.type === "click") {
+      if (row !== null && (getSelection()?.isCollapsed ?? true)) this.stand(row);
+    } else if (row === this.marks.row && column === this.marks.column) return;
     this.actions.over(row, column);
   }
 
-  private choose(event: MouseEvent): void {
-    const row = Math.floor((event.clientY - this.cells.getBoundingClientRect().top) / this.cell);
-    if (this.grid?.rows[row] && (getSelection()?.isCollapsed ?? true)) {
-      this.actions.step(this.marks.written === row ? null : row);
-    }
+  /** Let decoding stand at a row, or no longer. */
+  private stand(row: number): void {
+    this.actions.step(this.marks.written === row ? null : row);
   }
 
   private press(event: KeyboardEvent): void {
@@ -196,7 +196,7 @@ export class Heatmap {
     };
     const move = moves[event.key];
     if (event.key === "Enter" && this.marks.row !== null) {
-      this.actions.step(this.marks.written === this.marks.row ? null : this.marks.row);
+      this.stand(this.marks.row);
     } else if (move !== undefined) {
       const fresh = this.marks.row === null || this.marks.column === null;
       const row = limit((this.marks.row ?? 0) + (fresh ? 0 : move[0]), grid.rows.length);

@@ -52,12 +52,11 @@ export class Page {
         this.#later(0);
       }
     });
-    for (const input of [this.#model, this.#beam, this.#nBest]) {
-      input.addEventListener("change", () => {
-        this.#describe();
-        this.#later(0);
-      });
-    }
+    for (const input of [this.#beam, this.#nBest]) input.addEventListener("input", () => this.#later(PAUSE));
+    this.#model.addEventListener("change", () => {
+      this.#describe();
+      this.#later(0);
+    });
     this.#tree.addEventListener("change", () => this.#select(this.#selected));
     byId("clear", HTMLButtonElement).addEventListener("click", () => {
       this.#source.value = "";

@@ -25,7 +25,7 @@ from seq2seq_attn.visualization.page_run import AttentionHistory, CheckpointAtte
 SENTENCES = 100
 """Validation sentences that every checkpoint is made to translate."""
 
-_LONGEST = 24  # tokens of the sentence that is shown at every checkpoint, so that several stand side by side
+_LONGEST = 14  # tokens of the sentence that is shown at every checkpoint, so that three stand side by side
 
 
 def attention_over_training(

@@ -153,7 +153,9 @@ def sideways(page: Page) -> list[str]:
           const scrolls = (part) => part !== document.body && getComputedStyle(part).overflowX !== "visible";
           const inside = (part) => part.parentElement && (scrolls(part.parentElement) || inside(part.parentElement));
           const wide = [...document.body.querySelectorAll("*")].filter((part) => {
-            return part.getBoundingClientRect().right > width + 1 && !inside(part);
+            const box = part.getBoundingClientRect();
+            const text = part.clientWidth && !scrolls(part) ? box.left + part.scrollWidth : 0; // what it cannot break
+            return Math.max(box.right, text) > width + 1 && !inside(part);
           });
           const name = (part) => `${part.tagName.toLowerCase()}.${part.getAttribute("class") ?? ""}`;
           return ["the page", ...wide.map(name)];

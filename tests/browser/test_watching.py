@@ -152,3 +152,6 @@ def test_pictures(page, show, picture, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="scrolls sideways at 390 px"):
         picture("wide")
     assert sideways(page) == ["the page", "i.wide"]
+
+    show(f"<!DOCTYPE html><style>{style}</style><h1 class='long'>{'word' * 99}</h1><div style='overflow: auto'><i>")
+    assert sideways(page) == ["the page", "h1.long"]

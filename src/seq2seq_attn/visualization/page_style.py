@@ -7,7 +7,8 @@ STYLE = """
   --card: #1e242b; --line: #3a434d; --link: #79b8ff; --weight: #56b4e9; --second: #f0a03c;
   --bad: #ff8a80; --good: #7ddf96; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif;
+  overflow-wrap: break-word; }
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.3rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: 1.05rem; margin: 1.75rem 0 .5rem; }

@@ -23,42 +23,51 @@ _OF_PAGES = ("compare", "no_beam")
 _NOT_OF_SEARCH = ("run", "text", "output", "target", "device", "precision", *_OF_PICTURES, *_OF_PAGES)
 
 
+Text = Annotated[str, typer.Argument(metavar="TEXT", help="A source sentence.", show_default=False)]
+Output = Annotated[Path, typer.Option("--output", help="A .png, .svg, .html or .json file.", show_default=False)]
+Compare = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--compare", metavar="RUN", rich_help_panel=_SHOWN, help="Another run beside it, in a page; repeatable."
+    ),
+]
+Target = Annotated[
+    Optional[str],
+    typer.Option("--target", rich_help_panel=_SHOWN, help="A translation to look at instead of the model's own."),
+]
+NBest = Annotated[int, typer.Option("--n-best", metavar="K", rich_help_panel=_SHOWN, help="The K-th best translation.")]
+NoBeam = Annotated[
+    bool, typer.Option("--no-beam", rich_help_panel=_SHOWN, help="Leave the tree of hypotheses out of a page.")
+]
+Part = Annotated[
+    Optional[str],
+    typer.Option(
+        "--part",
+        rich_help_panel=_SHOWN,
+        help="Of a picture: cross (target at source), encoder or decoder, head by head. [default: cross]",
+    ),
+]
+Layer = Annotated[
+    Optional[int],
+    typer.Option("--layer", rich_help_panel=_SHOWN, help="One layer, counted from 1, head by head. [default: all]"),
+]
+Head = Annotated[
+    Optional[int], typer.Option("--head", rich_help_panel=_SHOWN, help="One head, counted from 1. [default: all]")
+]
+
+
 def attend(
     context: typer.Context,
     run: Runs,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="A source sentence.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", help="A .png, .svg, .html or .json file.", show_default=False)],
-    compare: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--compare", metavar="RUN", rich_help_panel=_SHOWN, help="Another run beside it, in a page; repeatable."
-        ),
-    ] = None,
-    target: Annotated[
-        Optional[str],
-        typer.Option("--target", rich_help_panel=_SHOWN, help="A translation to look at instead of the model's own."),
-    ] = None,
-    n_best: Annotated[
-        int, typer.Option("--n-best", metavar="K", rich_help_panel=_SHOWN, help="The K-th best translation.")
-    ] = 1,
-    no_beam: Annotated[
-        bool, typer.Option("--no-beam", rich_help_panel=_SHOWN, help="Leave the tree of hypotheses out of a page.")
-    ] = False,
-    part: Annotated[
-        Optional[str],
-        typer.Option(
-            "--part",
-            rich_help_panel=_SHOWN,
-            help="Of a picture: cross (target at source), encoder or decoder, head by head. [default: cross]",
-        ),
-    ] = None,
-    layer: Annotated[
-        Optional[int],
-        typer.Option("--layer", rich_help_panel=_SHOWN, help="One layer, counted from 1, head by head. [default: all]"),
-    ] = None,
-    head: Annotated[
-        Optional[int], typer.Option("--head", rich_help_panel=_SHOWN, help="One head, counted from 1. [default: all]")
-    ] = None,
+    text: Text,
+    output: Output,
+    compare: Compare = None,
+    target: Target = None,
+    n_best: NBest = 1,
+    no_beam: NoBeam = False,
+    part: Part = None,
+    layer: Layer = None,
+    head: Head = None,
     device: Device = "auto",
     beam_size: searching.BeamSize = None,
     normalization: searching.Normalization = None,

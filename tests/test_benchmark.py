@@ -305,3 +305,15 @@ def test_what_cannot_be_measured_of_training_is_refused(tmp_path, options, words
     arguments = ["train", "--config", str(tiny_config(tmp_path)), "--rounds", "1", "--steps", "1", "--synthetic"]
     assert main([*arguments, *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_search_is_measured_over_both_kinds_of_arrays(capsys):
+    arguments = ["--rows", "4", "--vocabulary", "90", "--beam-size", "2", "--steps", "3", "--rounds", "2"]
+    assert main(["search", *arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["rows"], one["beam_size"]) for one in found["searches"]] == [(4, 1), (4, 2)]
+    assert all(min(one["torch"], one["numpy"], one["ratio"]) > 0 for one in found["searches"])
+    assert main(["search", *arguments]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main(["search", "--steps", "0"]) == 2
+    assert "--steps 0: has to be 1 or more" in capsys.readouterr().err

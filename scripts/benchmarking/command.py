@@ -181,12 +181,29 @@ def _serve(options: argparse.Namespace) -> tuple[dict[str, object], str]:
     return found, format_text(found)
 
 
+def _search_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, action="append", metavar="N", help="hypotheses; default: 5 and 320")
+    parser.add_argument("--vocabulary", type=int, default=5473, help="target tokens (default: %(default)s)")
+    parser.add_argument("--beam-size", type=int, default=5, metavar="N", help="beside greedy search (default: 5)")
+    parser.add_argument("--steps", type=int, default=12, help="tokens of a search (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, help="searches of each kind (default: %(default)s)")
+
+
+def _search(options: argparse.Namespace) -> tuple[dict[str, object], str]:
+    from .search import Plan, format_table, measure
+
+    rows = options.rows or (5, 320)
+    found = measure(Plan(rows, options.vocabulary, options.beam_size, options.steps, options.rounds))
+    return found, format_table(found)
+
+
 Verb = tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], tuple[Any, str]]]
 
 VERBS: tuple[Verb, ...] = (
     ("attention", "the cost of a training step with each attention mechanism", _attention_options, _attention),
     ("train", "how fast a configuration trains, in each precision", _train_options, _train),
     ("translate", "how fast a trained run translates, in each precision", _translate_options, _translate),
+    ("search", "what search itself costs, over numpy's arrays and torch's", _search_options, _search),
     ("serve", "how a server bears many clients, and far too many", _serve_options, _serve),
 )
 """Name, summary, options, and what gives the result for machines and for people."""

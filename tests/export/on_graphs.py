@@ -63,6 +63,7 @@ OTHERS: dict[str, tuple[Case, dict[str, Any]]] = {
     "copying, with a history": (Case("bahdanau+coverage=fertility", "bahdanau", True), {"copying": True}),
     "copying, shared memory": (Case("luong-concat", "luong", True), {"copying": True}),
     "MoChA with heads": (Case("luong-scaled-dot+monotonic=mocha+heads=2", "luong", True), {}),
+    "heads without keys": (Case("luong-location+heads=2", "luong", True), {}),
     "heads with windows": (Case("multi-head+heads=2+window=local-p", "gnmt", True), {}),
 }
 LAYERS = {"encoder_layers": 1, "decoder_layers": 2}

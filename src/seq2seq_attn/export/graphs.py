@@ -34,18 +34,28 @@ class Leaves:
 
     Args:
         tree: an example.
+        longer: the same of sources that are longer by one position; says which axes count positions.
+        read_only: no step changes them, so that one that stands twice in the tree can stand once in the list.
     """
 
-    def __init__(self, tree: Any) -> None:
+    def __init__(self, tree: Any, longer: Any, *, read_only: bool) -> None:
         leaves, self._spec = pytree.tree_flatten(tree)
-        numbers: dict[int, int] = {}
+        places: dict[int, int] = {}
         self._places: list[int | None] = []  # of each leaf in the list; None: it has no features and is not in it
-        self._like: list[tuple[tuple[int, ...], torch.dtype]] = []
-        for leaf in leaves:
-            empty = 0 in (*leaf.shape[1:2], *leaf.shape[3:]) if leaf.dim() == 4 else 0 in leaf.shape[1:]
-            self._places.append(None if empty else numbers.setdefault(id(leaf), len(numbers)))
-            self._like.append((tuple(leaf.shape), leaf.dtype))
-        self.count = len(numbers)
+        self._like: list[tuple[Tensor, list[int]]] = []
+        self.axes: list[dict[int, str]] = []  # of each tensor in the list those that count source positions
+        for number, (leaf, other) in enumerate(zip(leaves, pytree.tree_leaves(longer), strict=True)):
+            counting = [axis for axis in range(leaf.dim()) if leaf.shape[axis] != other.shape[axis]]
+            self._like.append((leaf, counting))
+            if 0 in (leaf.shape[1:] if leaf.dim() < 4 else (leaf.shape[1], *leaf.shape[3:])):  # a cache begins empty
+                self._places.append(None)
+                continue
+            key = id(leaf) if read_only else number
+            if key not in places:
+                places[key] = len(places)
+                self.axes.append(dict.fromkeys(counting, "source_len"))
+            self._places.append(places[key])
+        self.count = len(places)
 
     def flatten(self, tree: Any) -> list[Tensor]:
         """Return the tensors that have features, each once."""
@@ -55,21 +65,21 @@ class Leaves:
                 found.setdefault(place, leaf)
         return list(found.values())
 
-    def unflatten(self, tensors: list[Tensor], first: Tensor, source: Tensor | None = None) -> Any:
+    def unflatten(self, tensors: list[Tensor], mask: Tensor, rows: Tensor) -> Any:
         """Return the tree.
 
         Args:
             tensors: what :meth:`flatten` returned.
-            first: a tensor with the same first axis, for leaves without features.
-            source: a tensor with the same second axis, for leaves of three axes without features.
+            mask: of the source; leaves without features get as many positions.
+            rows: a tensor with the same first axis.
         """
         leaves = []
-        for place, (shape, dtype) in zip(self._places, self._like, strict=True):
+        for place, (like, counting) in zip(self._places, self._like, strict=True):
             if place is not None:
                 leaves.append(tensors[place])
                 continue
-            middle = shape[1:] if len(shape) < 3 or source is None else (source.shape[1], *shape[2:])
-            leaves.append(torch.zeros(first.shape[0], *middle, dtype=dtype))
+            sizes = [mask.shape[1] if axis in counting else size for axis, size in enumerate(like.shape)]
+            leaves.append(torch.zeros(rows.shape[0], *sizes[1:], dtype=like.dtype))
         return pytree.tree_unflatten(leaves, self._spec)
 
 
@@ -90,26 +100,14 @@ class Interface:
             self.source_lengths = torch.tensor([SOURCE_LEN, *[2] * (SENTENCES - 1)])
             state = model.start(self.source, self.source_lengths)
             longer = model.start(F.pad(self.source, (0, 1)), self.source_lengths)
-        memory, changing = self.divide(state)
-        self._memory, self._state = Leaves(memory), Leaves(changing)
+        (memory, changing), (longer_memory, longer_changing) = self.divide(state), self.divide(longer)
+        self._memory = Leaves(memory, longer_memory, read_only=True)
+        self._state = Leaves(changing, longer_changing, read_only=False)
         self.memory = [f"memory.{number}" for number in range(self._memory.count)]
         self.state = [f"state.{number}" for number in range(self._state.count)]
         self.next = [f"next.{number}" for number in range(self._state.count)]
         self.examples = self._memory.flatten(memory), self._state.flatten(changing)
-        self._longer = self._memory.flatten(self.divide(longer)[0]), self._state.flatten(self.divide(longer)[1])
-
-    def source_axes(self) -> tuple[list[dict[int, str]], list[dict[int, str]]]:
-        """Return the axes of memory and state that count source positions: they are longer for a longer source."""
-
-        def differing(shorter: Tensor, longer: Tensor) -> dict[int, str]:
-            sizes = zip(shorter.shape, longer.shape, strict=True)
-            return {axis: "source_len" for axis, (before, after) in enumerate(sizes) if before != after}
-
-        memory, state = (
-            [differing(*pair) for pair in zip(shorter, longer, strict=True)]
-            for shorter, longer in zip(self.examples, self._longer, strict=True)
-        )
-        return memory, state
+        self.source_axes = self._memory.axes, self._state.axes
 
     def divide(self, state: Any) -> tuple[Any, Any]:
         """Return what belongs to the source, and what changes."""
@@ -131,7 +129,7 @@ class Interface:
             source = tokens  # is not looked at
         elif grid is not None:
             source = source.index_select(0, sentences)
-        changing = self._state.unflatten(state, tokens)
+        changing = self._state.unflatten(state, mask, tokens)
         if self.is_transformer:
             assert grid is not None
             layers = tuple(GridKeysValues.of(layer, grid) for layer in looked_at.layers)
@@ -200,7 +198,7 @@ def step_inputs(interface: Interface) -> dict[str, tuple[Tensor, dict[int, str]]
         found["sentences"] = (sentences, {0: "rows"})
         found["grid"] = (torch.zeros(SENTENCES, PLACES, dtype=torch.int64), {0: "held", 1: "places"})
         found["places"] = (sentences * PLACES + torch.arange(ROWS) // SENTENCES, {0: "rows"})
-    memory_axes, state_axes = interface.source_axes()
+    memory_axes, state_axes = interface.source_axes
     for name, tensor, axes in zip(interface.state, state, state_axes, strict=True):
         example, axes = tensor.index_select(0, rows_of), {0: "rows", **axes}
         if interface.is_transformer:

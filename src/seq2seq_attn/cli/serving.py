@@ -25,54 +25,55 @@ Served = Annotated[
 ]
 
 
+Host = Annotated[str, typer.Option("--host", help="The address to listen at; 0.0.0.0 for all.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free, which is printed.")]
+TokenFile = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--token-file",
+        rich_help_panel=_ACCESS,
+        help=f"A file with the token that requests must show; or set {TOKEN_VARIABLE}. [default: none]",
+    ),
+]
+AllowHost = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--allow-host",
+        metavar="NAME",
+        rich_help_panel=_ACCESS,
+        help="Another name that requests may call the server by, such as that of a proxy; repeatable.",
+    ),
+]
+Characters = Annotated[int, typer.Option("--max-characters", rich_help_panel=_LIMITS, help="Of one request.")]
+Sentences = Annotated[int, typer.Option("--max-sentences", rich_help_panel=_LIMITS, help="Of one request.")]
+WidestBeam = Annotated[int, typer.Option("--max-beam-size", rich_help_panel=_LIMITS, help="The widest beam.")]
+TimeLimit = Annotated[
+    float, typer.Option("--time-limit", rich_help_panel=_LIMITS, help="Seconds until a request has its answer.")
+]
+Queue = Annotated[int, typer.Option("--queue", rich_help_panel=_LIMITS, help="Sentences that may wait for each model.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", rich_help_panel=_LIMITS, help="Sentences translated at once.")]
+BatchWait = Annotated[
+    float,
+    typer.Option(
+        "--batch-wait", rich_help_panel=_LIMITS, help="Milliseconds that a sentence waits for others to come."
+    ),
+]
+
+
 def serve(
     runs: Served,
-    host: Annotated[str, typer.Option("--host", help="The address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0: any that is free, which is printed.")
-    ] = 8000,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
     device: Device = "auto",
-    token_file: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--token-file",
-            rich_help_panel=_ACCESS,
-            help=f"A file with the token that requests must show; or set {TOKEN_VARIABLE}. [default: none]",
-        ),
-    ] = None,
-    allow_host: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--allow-host",
-            metavar="NAME",
-            rich_help_panel=_ACCESS,
-            help="Another name that requests may call the server by, such as that of a proxy; repeatable.",
-        ),
-    ] = None,
-    max_characters: Annotated[
-        int, typer.Option("--max-characters", rich_help_panel=_LIMITS, help="Of one request.")
-    ] = 10_000,
-    max_sentences: Annotated[
-        int, typer.Option("--max-sentences", rich_help_panel=_LIMITS, help="Of one request.")
-    ] = 100,
-    max_beam_size: Annotated[
-        int, typer.Option("--max-beam-size", rich_help_panel=_LIMITS, help="The widest beam.")
-    ] = 16,
-    time_limit: Annotated[
-        float, typer.Option("--time-limit", rich_help_panel=_LIMITS, help="Seconds until a request has its answer.")
-    ] = 30.0,
-    queue: Annotated[
-        int, typer.Option("--queue", rich_help_panel=_LIMITS, help="Sentences that may wait for each model.")
-    ] = 256,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", rich_help_panel=_LIMITS, help="Sentences translated at once.")
-    ] = 64,
-    batch_wait: Annotated[
-        float,
-        typer.Option(
-            "--batch-wait", rich_help_panel=_LIMITS, help="Milliseconds that a sentence waits for others to come."
-        ),
-    ] = 5.0,
+    token_file: TokenFile = None,
+    allow_host: AllowHost = None,
+    max_characters: Characters = 10_000,
+    max_sentences: Sentences = 100,
+    max_beam_size: WidestBeam = 16,
+    time_limit: TimeLimit = 30.0,
+    queue: Queue = 256,
+    batch_size: BatchSize = 64,
+    batch_wait: BatchWait = 5.0,
 ) -> None:
     """Serve a web page and a JSON interface; for this machine alone, unless --host says otherwise."""
     token = _read_token(token_file)

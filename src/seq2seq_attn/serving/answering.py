@@ -68,34 +68,14 @@ def answering(service: Service) -> APIRouter:
     @router.post("/score", response_model=TranslateAnswer, response_model_exclude_none=True)
     async def score(asked: ScoreRequest, request: Request) -> JSONResponse:
         """Score given translations as the model would have scored them, had it found them."""
-        sources, targets = _listed(asked.source), _listed(asked.target)
-        if len(sources) != len(targets):
-            raise Refusal(
-                422,
-                "unequal",
-                f"there are {len(sources)} sources, but {len(targets)} targets",
-                "give one target to each source",
-            )
-        service.limits.check_texts(sources)
-        service.limits.check_texts(targets)
-        model = service.choose(asked.model)
-        render = render_results(model, weights=asked.weights)
-        results = await service.answer(request, model, Job(Ask(kind="score"), sources, render, targets=targets))
+        model, job = _scoring(service, asked)
+        results = await service.answer(request, model, job)
         return JSONResponse({"model": model.name, "results": results})
 
     @router.post("/attend", response_model=AttendAnswer)
     async def attend(asked: AttendRequest, request: Request) -> JSONResponse:
         """Give where the model looked while it translated one sentence: an attention document."""
-        service.limits.check_texts([asked.text, *([] if asked.target is None else [asked.target])])
-        service.limits.check_beam(asked.beam_size, 1)
-        model = service.choose(asked.model)
-        render = render_document(model, asked)
-        if asked.target is None:
-            ask = Ask("translate", asked.beam_size)
-            check_search(model, ask)
-            job = Job(ask, [asked.text], render)
-        else:
-            job = Job(Ask("score"), [asked.text], render, targets=[asked.target])
+        model, job = _look(service, asked)
         (found,) = await service.answer(request, model, job)
         return JSONResponse(found)
 
@@ -117,6 +97,35 @@ def _translation(
         return model, Job(ask, texts, render)
     draw = partial(panel_so_far, model=model) if asked.panel else None
     return model, Job(ask, texts, render, watch=progress.watcher(draw), on_result=progress.result)
+
+
+def _scoring(service: Service, asked: ScoreRequest) -> tuple[ServedModel, Job]:
+    """Return the model that is meant, and the work."""
+    sources, targets = _listed(asked.source), _listed(asked.target)
+    if len(sources) != len(targets):
+        raise Refusal(
+            422,
+            "unequal",
+            f"there are {len(sources)} sources, but {len(targets)} targets",
+            "give one target to each source",
+        )
+    service.limits.check_texts(sources)
+    service.limits.check_texts(targets)
+    model = service.choose(asked.model)
+    return model, Job(Ask("score"), sources, render_results(model, weights=asked.weights), targets=targets)
+
+
+def _look(service: Service, asked: AttendRequest) -> tuple[ServedModel, Job]:
+    """Return the model that is meant, and the work: a translation, or the score of a given one."""
+    service.limits.check_texts([asked.text, *([] if asked.target is None else [asked.target])])
+    service.limits.check_beam(asked.beam_size, 1)
+    model = service.choose(asked.model)
+    render = render_document(model, asked)
+    if asked.target is not None:
+        return model, Job(Ask("score"), [asked.text], render, targets=[asked.target])
+    ask = Ask("translate", asked.beam_size)
+    check_search(model, ask)
+    return model, Job(ask, [asked.text], render)
 
 
 def check_search(model: ServedModel, ask: Ask) -> None:

@@ -263,8 +263,7 @@ class Translator:
         search = beam_search(asked, self._target_tokens, count=count, watch=steps.append)
         (batch,) = Sources([text], self.members, like=self._like).batches([0], 1)
         ((*found,),) = search(self.stepper(asked.precision), batch.source, batch.lengths)
-        target = self.tokenizers.target
-        return grow_beam(steps, found, target, beam_size=asked.beam_size, scoring=search.scoring)
+        return grow_beam(steps, found, self.tokenizers.target, beam_size=asked.beam_size, scoring=search.scoring)
 
     def attention_maps(
         self, text: str, target: str | Translation | None = None, *, beam_size: int | None = None

@@ -24,7 +24,8 @@ table { border-collapse: collapse; }
 caption { text-align: left; color: var(--quiet); font-size: .9rem; padding-bottom: .25rem; }
 th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { font-size: .85rem; } tbody th { font-weight: normal; }
-table.text th, table.text td { overflow-wrap: anywhere; min-width: 5em; } table.text tbody th { overflow-wrap: break-word; }
+table.text th, table.text td { overflow-wrap: anywhere; min-width: 5em; }
+table.text tbody th { overflow-wrap: break-word; }
 table.numbers td, table.numbers thead th + th { text-align: right; font-variant-numeric: tabular-nums; }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .4rem .75rem; }
 summary { cursor: pointer; overflow-wrap: anywhere; } details[open] > summary { margin-bottom: .5rem; }

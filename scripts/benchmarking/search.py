@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from seq2seq_attn.decoding import BeamSearch, GreedySearch, LengthLimit, Search, Step, StepModel
+from seq2seq_attn.decoding import BeamSearch, GreedySearch, LengthLimit, Search, StepModel
 from seq2seq_attn.decoding.arrays import Array
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.runtime import Precision
@@ -48,11 +48,11 @@ class Ready:
         """Return the state of any rows."""
         return self
 
-    def step(self, tokens: Array, state: Ready) -> Step:
+    def step(self, tokens: Array, state: Ready) -> tuple[Array, Array, Ready]:
         """Hand out the next table."""
         self._given += 1
         rows = len(tokens)
-        return Step(self._tables[self._given % len(self._tables)][:rows], self._weights[:rows], self)
+        return self._tables[self._given % len(self._tables)][:rows], self._weights[:rows], self
 
 
 def measure(plan: Plan) -> dict[str, object]:

@@ -224,11 +224,11 @@ class Translator:
         return found
 
     def alternatives(self, translation: Translation, *, count: int = 8) -> list[list[Alternative]]:
-        """Return for every token of a translation the tokens that were most probable in its place, best first.
+        """Return for every token of a translation the ``count`` that were most probable in its place, best first.
 
         Args:
             translation: one that this translator gave, found or scored.
-            count: alternatives; the token that was written is among them where it is one of the best.
+            count: alternatives, the token that was written among them where it is one of the best.
 
         Raises:
             ConfigError: if ``count`` is below 1.
@@ -291,10 +291,7 @@ class Translator:
 
     def _planned(self, decoding: DecodingConfig, count: int, demanding: bool) -> Plan:
         """Return how to search: the plan of the call before, where that was asked for in the same way."""
-        last = self._plan
-        if last is not None and last.asked == (decoding, count, demanding):
-            return last
-        self._plan = make_plan(
-            Asked(decoding, count, demanding), self._target_tokens, self.tokenizers, attends=self.attends
-        )
+        asked = Asked(decoding, count, demanding)
+        if self._plan is None or self._plan.asked != asked:
+            self._plan = make_plan(asked, self._target_tokens, self.tokenizers, attends=self.attends)
         return self._plan

@@ -132,7 +132,8 @@ def test_every_character_is_of_the_same_class(run_script) -> None:
     """Of all characters of Unicode, as far as Python and Node both know them."""
     assigned = [chr(point) for point in range(0x110000) if unicodedata.category(chr(point)) not in ("Cn", "Cs")]
     found = run_script("classify.mjs", {"characters": "".join(assigned)})[0]
-    known = [character for character in assigned if character not in set(found["unknown"])]
+    unknown = set(found["unknown"])
+    known = [character for character in assigned if character not in unknown]
     assert len(known) > 270_000
     assert found["spaces"] == "".join(filter(str.isspace, known))
     assert found["letters"] == "".join(filter(is_word_character, known))

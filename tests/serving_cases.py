@@ -124,7 +124,7 @@ def running(
 ) -> Iterator[Running]:
     """Serve models called ``small``, ``second``, ...; stop when the block ends."""
     names = ("small", "second", "third")
-    allowed = Limits(**{"batch_milliseconds": 0, **limits})
+    allowed = Limits(**{"batch_milliseconds": 0, "seconds": 300.0, **limits})
     allowed.check()
     models = {
         name: ServedModel(name, translator, FACTS, allowed)

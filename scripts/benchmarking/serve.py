@@ -114,7 +114,7 @@ def measure(plan: Plan) -> dict[str, object]:
             loads[name] = asyncio.run(_load(plan, url, process.pid, clients, texts))
             bar.update()
             time.sleep(CALM)
-        after = asyncio.run(_load(plan, url, process.pid, 1, texts, seconds=1.0))
+        after = asyncio.run(_load(plan, url, process.pid, 1, texts, seconds=10.0))
         found["answers_after_overload"] = dict(after.statuses)
         begin = time.monotonic()
         process.send_signal(signal.SIGTERM)

@@ -114,7 +114,7 @@ def test_models_and_limits(server):
     found = server.client.get("/models").json()
     assert [model["name"] for model in found["models"]] == ["small", "second"]
     assert found["models"][0] == {"name": "small", **FACTS, "beam_size": 3}
-    assert found["limits"] == {"characters": 10_000, "sentences": 100, "beam_size": 16, "seconds": 30.0}
+    assert found["limits"] == {"characters": 10_000, "sentences": 100, "beam_size": 16, "seconds": 300.0}
 
 
 def test_health(server):

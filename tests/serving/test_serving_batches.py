@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 from serving_cases import PATIENCE, Recorder, recorded, running, wait_until
@@ -161,6 +162,21 @@ def test_order_is_fair(sizes, asks, size, order):
         return taken(queue, size, waiting)
 
     assert asyncio.run(run()) == order
+
+
+def test_what_could_not_be_done_in_time_is_not_accepted():
+    """At 2.1 sentences a second and 3 seconds there is time for 6; one request always finds room when nothing waits."""
+
+    async def run():
+        queue, (a, b, c, d) = FairQueue(100, 3.0), jobs(7, 3, 3, 1)
+        assert queue.add(a)
+        queue.learn_speed(21, time.monotonic() - 10)
+        assert not queue.add(d)
+        queue.take(7)
+        assert [queue.add(job) for job in (b, c, d)] == [True, True, False]
+        assert queue.seconds_until_room() == 2
+
+    asyncio.run(run())
 
 
 def test_a_request_that_left_is_not_taken_and_makes_room():

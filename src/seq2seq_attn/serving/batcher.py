@@ -18,7 +18,8 @@ from seq2seq_attn.serving.refusals import busy, stopping
 from seq2seq_attn.serving.watching import Abandoned
 from seq2seq_attn.serving.work import Ask, Job, Piece
 
-BETWEEN_TIDYING = 64  # batches
+BETWEEN_TIDYING = 2.0  # seconds
+SHARE = 0.7  # of the time limit that a sentence may wait, before it is translated
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Batcher:
     def __init__(self, model: ServedModel, limits: Limits, report: Callable[[Done], None]) -> None:
         self.model = model
         self.limits = limits
-        self.queue = FairQueue(limits.queue)
+        self.queue = FairQueue(limits.queue, SHARE * limits.seconds)
         self._report = report
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"translate-{model.name}")
         self._changed = asyncio.Event()
@@ -83,7 +84,7 @@ class Batcher:
         self.queue.remove(job)
 
     async def _work(self) -> None:
-        batches = 0
+        tidied = time.monotonic()
         while True:
             await self._gather()
             batch = self.queue.take(self.limits.batch_sentences)
@@ -92,9 +93,9 @@ class Batcher:
                     return
                 continue
             await self._translate(batch)
-            batches += 1
-            if batches % BETWEEN_TIDYING == 0:
+            if time.monotonic() - tidied >= BETWEEN_TIDYING:
                 await self._in_thread(self.model.tidy)
+                tidied = time.monotonic()
 
     async def _gather(self) -> None:
         """Wait until there is something to do, and has waited for company, or is enough for a whole batch."""

@@ -29,17 +29,21 @@ class FairQueue:
 
     Args:
         limit: sentences that may wait.
+        seconds: that the last of them may wait, as far as can be guessed: longer, and its answer would be too late.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, seconds: float = math.inf) -> None:
         self.limit = limit
+        self.seconds = seconds
         self.waiting = 0
         self._jobs: OrderedDict[Ask, deque[Job]] = OrderedDict()
         self._speed = 0.0
 
     def add(self, job: Job) -> bool:
-        """Put a request at the end, if there is room for all of its sentences."""
-        if self.waiting + len(job.waiting) > self.limit:
+        """Put a request at the end, if there is room for all of its sentences, and time."""
+        waiting = self.waiting + len(job.waiting)
+        is_slow = self._speed and self.waiting and waiting / self._speed > self.seconds
+        if waiting > self.limit or is_slow:
             return False
         self._jobs.setdefault(job.ask, deque()).append(job)
         self.waiting += len(job.waiting)

@@ -62,7 +62,6 @@ LIBRARIES = {
     "matplotlib": "visualization/",
     "onnx": "export/",
     "onnxruntime": ("exported/", "export/"),
-    "onnxscript": "export/",
     "pyarrow": "data/corpus.py",
     "pydantic": ("config/", "serving/"),
     "pydantic_core": "config/",

@@ -88,7 +88,7 @@ def test_utf8_in_any_locale(trained: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_training_stops_on_a_signal_and_goes_on(commands: Commands, tmp_path: Path, number: signal.Signals) -> None:
-    changes = {"training.max_epochs": 50, "training.validate_every": 100, "data.test": {}}
+    changes = {"training.max_epochs": 30, "training.validate_every": 60, "data.test": {}}
     config = write_config(tmp_path, changes)
     process = start("train", config, "--output", tmp_path / "run")
     while not (tmp_path / "run" / "metrics.jsonl").exists() and process.poll() is None:
@@ -105,7 +105,7 @@ def test_training_stops_on_a_signal_and_goes_on(commands: Commands, tmp_path: Pa
     assert (tmp_path / "run" / "checkpoints" / f"step-{step:08d}").is_dir()
     again = commands("train", config, "--output", tmp_path / "run", "--resume")
     assert f"resuming from step {step} " in again.err
-    assert "training ended after 200 steps" in again.err
+    assert "training ended after 120 steps" in again.err
     whole = commands("train", config, "--output", tmp_path / "whole")
     assert whole.status == 0
     model = Path("checkpoints", "last", "model.safetensors")

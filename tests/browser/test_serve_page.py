@@ -117,7 +117,7 @@ def test_several_translations_a_wider_beam_and_the_other_model(open_page, transl
     expect(page.locator("#output p")).to_have_text(found[2].text)
     choices.nth(0).click()
     page.check("#tree")
-    expect(page.get_by_role("button", name="Beam", exact=True)).to_be_visible()
+    expect(page.locator("#attention").get_by_text("Beam", exact=True)).to_be_visible()
 
 
 def test_what_looks_like_markup_is_text(open_page):

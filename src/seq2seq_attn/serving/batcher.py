@@ -14,7 +14,7 @@ from seq2seq_attn.errors import Seq2SeqError
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.models import ServedModel
 from seq2seq_attn.serving.queues import Batch, FairQueue
-from seq2seq_attn.serving.refusals import busy, stopping
+from seq2seq_attn.serving.refusals import Refusal, busy, stopping
 from seq2seq_attn.serving.watching import Abandoned
 from seq2seq_attn.serving.work import Ask, Job, Piece
 
@@ -75,8 +75,12 @@ class Batcher:
         if self._closed:
             raise stopping()
         if not self.queue.add(job):
-            raise busy(self.queue.waiting, self.queue.seconds_until_room())
+            raise self.is_busy()
         self._changed.set()
+
+    def is_busy(self) -> Refusal:
+        """Return what is said to those for whom there is no room."""
+        return busy(self.queue.waiting, self.queue.seconds_until_room())
 
     def abandon(self, job: Job) -> None:
         """Forget a request that nobody waits for."""

@@ -149,6 +149,7 @@ class Guard:
                 "send it faster",
                 {"Connection": "close"},
             ) from None
+        self.service.check_room()
         return _replay(bytes(body), receive)
 
 

@@ -39,11 +39,15 @@ class FairQueue:
         self._jobs: OrderedDict[Ask, deque[Job]] = OrderedDict()
         self._speed = 0.0
 
-    def add(self, job: Job) -> bool:
-        """Put a request at the end, if there is room for all of its sentences, and time."""
-        waiting = self.waiting + len(job.waiting)
+    def has_room(self, sentences: int = 1) -> bool:
+        """Tell whether there is room for so many more, and time."""
+        waiting = self.waiting + sentences
         is_slow = self._speed and self.waiting and waiting / self._speed > self.seconds
-        if waiting > self.limit or is_slow:
+        return waiting <= self.limit and not is_slow
+
+    def add(self, job: Job) -> bool:
+        """Put a request at the end, if there is room for all of its sentences."""
+        if not self.has_room(len(job.waiting)):
             return False
         self._jobs.setdefault(job.ask, deque()).append(job)
         self.waiting += len(job.waiting)

@@ -72,6 +72,16 @@ class Service:
         """Return the model that a request names; see :func:`choose_model`."""
         return choose_model(self.models, name)
 
+    def check_room(self) -> None:
+        """Refuse at once what none of the models has room for, before any time is spent on reading it.
+
+        Raises:
+            Refusal: 429, of the queue that is done first.
+        """
+        batchers = self.batchers.values()
+        if batchers and not any(batcher.queue.has_room() for batcher in batchers):
+            raise min(batchers, key=lambda batcher: batcher.queue.seconds_until_room()).is_busy()
+
     def submit(self, model: ServedModel, job: Job) -> Batcher:
         """Put a request into the queue of a model.
 

@@ -12,6 +12,13 @@ import type { Word } from "./words.js";
 const PAUSE = 400; // milliseconds without a key, after which what was typed is translated
 const KEPT = 500; // results, so that a sentence is not translated again because another one changed
 
+/** How sentences are to be translated. */
+interface Options {
+  model: string;
+  beam_size: number;
+  n_best: number;
+}
+
 export class Page {
   readonly #client = new Client();
   readonly #source = byId("source", HTMLTextAreaElement);
@@ -32,6 +39,7 @@ export class Page {
   readonly #known = new Map<string, Result>();
   #models: Model[] = [];
   #limits: Limits | null = null;
+  #asked: Options | null = null;
   #lines: Line[] = [];
   #results: (Result | null)[] = [];
   #chosen: number[] = []; // of each sentence, which of its translations
@@ -111,6 +119,7 @@ export class Page {
     if (!this.#models.length) return;
     this.#lines = split(this.#source.value, this.#current.source_language);
     const sentences = this.#lines.flatMap((line) => line.sentences);
+    this.#asked = this.#options(); // what is in the fields may change before the answer comes
     this.#results = sentences.map((sentence) => this.#known.get(this.#key(sentence)) ?? null);
     this.#chosen = sentences.map(() => 0);
     this.#selected = Math.min(this.#selected, Math.max(sentences.length - 1, 0));
@@ -136,7 +145,7 @@ export class Page {
     const most = this.#limits!.sentences;
     for (let begin = 0; begin < missing.length; begin += most) {
       const numbers = missing.slice(begin, begin + most);
-      const request = { ...this.#options(), text: numbers.map((number) => sentences[number]!), panel: true };
+      const request = { ...this.#asked!, text: numbers.map((number) => sentences[number]!), panel: true };
       for await (const news of this.#client.translate(request, signal)) {
         if (signal.aborted) return;
         const number = numbers[news.sentence]!;
@@ -153,14 +162,14 @@ export class Page {
     }
   }
 
-  #options(): { model: string; beam_size: number; n_best: number } {
+  #options(): Options {
     const most = this.#limits!.beam_size;
     const nBest = whole(this.#nBest, 1, most);
     return { model: this.#current.name, beam_size: Math.max(whole(this.#beam, this.#current.beam_size, most), nBest), n_best: nBest };
   }
 
   #key(sentence: string): string {
-    return JSON.stringify([this.#options(), sentence]);
+    return JSON.stringify([this.#asked, sentence]);
   }
 
   #select(number: number): void {
@@ -177,7 +186,7 @@ export class Page {
   async #showTree(number: number, result: Result): Promise<void> {
     const key = this.#key(result.source);
     try {
-      const { model, beam_size } = this.#options();
+      const { model, beam_size } = this.#asked!;
       const panel = this.#trees.get(key) ?? (await this.#client.attend(result.source, model, beam_size));
       keep(this.#trees, key, panel);
       if (this.#results[number] === result && this.#selected === number) this.#attention.show(panel);

@@ -100,6 +100,9 @@ def main(run_folder: Path, text: str, output: Path, split: str) -> None:
     def point(page: Page) -> None:
         page.locator(".av-line").nth(1).get_by_role("option").nth(2).hover()
 
+    def turn(page: Page) -> None:  # behind the configuration, which has paths of this machine
+        page.get_by_role("heading", name="Learning").evaluate("heading => heading.scrollIntoView()")
+
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         pages = Path(scratch)
         run("attend", run_folder, text, "--output", pages / "attention.html")
@@ -109,7 +112,7 @@ def main(run_folder: Path, text: str, output: Path, split: str) -> None:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
         take(page, (pages / "attention.html").as_uri(), "page-attention", point, output)
-        take(page, (pages / "report" / "report.html").as_uri(), "page-report", lambda _: None, output)
+        take(page, (pages / "report" / "report.html").as_uri(), "page-report", turn, output)
         with served_run(run_folder) as address:
             take(page, address, "page-serve", translate, output)
         with served_folder(pages / "web") as address:

@@ -7,7 +7,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/seq2seq-attn
 ENV PATH="/opt/seq2seq-attn/bin:$PATH"
 COPY constraints.txt ./
-RUN pip install --constraint constraints.txt torch --index-url https://download.pytorch.org/whl/cpu
+# What the usual index has of torch brings gigabytes of CUDA along. The address of an index with builds for CPUs alone
+# is on pytorch.org ("Start locally", CPU): --build-arg TORCH_INDEX=ADDRESS
+ARG TORCH_INDEX=""
+RUN ${TORCH_INDEX:+env PIP_INDEX_URL="$TORCH_INDEX"} pip install --constraint constraints.txt torch
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN pip install --constraint constraints.txt ".[serve,export]"

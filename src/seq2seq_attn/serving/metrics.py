@@ -6,6 +6,7 @@ Version 0.0.4 of the format: https://prometheus.io/docs/instrumenting/exposition
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,7 +17,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 Values = tuple[str, ...]
 
 
-class Metric:
+class Metric(ABC):
     """A name, with a number for each combination of labels that was seen.
 
     Args:
@@ -38,9 +39,9 @@ class Metric:
         yield f"# TYPE {self.name} {self.kind}"
         yield from self.samples()
 
+    @abstractmethod
     def samples(self) -> Iterator[str]:
         """Give a line for each number."""
-        raise NotImplementedError
 
     def sample(self, value: float, values: Values, *, suffix: str = "", more: str = "") -> str:
         """Return one line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -39,7 +40,9 @@ class LSTMLayer(RecurrentLayer, nn.LSTM):
     def read(
         self, inputs: Float[Tensor, "batch len input"], state: LayerState | None = None
     ) -> tuple[Float[Tensor, "batch len hidden"], LayerState]:
-        """Read a whole sequence in one fused call."""
+        """Read a whole sequence in one fused call; in a loop, where this CPU has no such kernel in bfloat16."""
+        if inputs.device.type == "cpu" and low_precision_on_cpu() and not fuses_bfloat16():
+            return self.read_in_steps(inputs, state)
         first = (
             None if state is None else (state.hidden.unsqueeze(0).contiguous(), state.cell.unsqueeze(0).contiguous())
         )
@@ -49,6 +52,23 @@ class LSTMLayer(RecurrentLayer, nn.LSTM):
     def ready(self, known_size: int, make: MakeProduct) -> ReadyLayer:
         """Join the weights of what is fed and of the hidden state."""
         return _ReadyLSTM(self, known_size, make)
+
+
+def low_precision_on_cpu() -> bool:
+    """Say whether what runs now multiplies in bfloat16 on CPUs."""
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+@cache
+def fuses_bfloat16() -> bool:
+    """Say whether torch has its fused LSTM in bfloat16 on this CPU: without AVX-512 there is none."""
+    layer = nn.LSTM(1, 1, batch_first=True)
+    try:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            layer(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True
 
 
 class NormedLSTMLayer(LSTMLayer):

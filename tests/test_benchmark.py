@@ -244,7 +244,10 @@ def test_products_are_counted_row_by_row():
     [
         (("--rounds", "0"), "--rounds and --batch-size must be at least 1"),
         (("--precision", "float8"), "float8.*unknown"),
-        (("--against", f"{sys.executable} -c 'raise SystemExit(3)'"), "ended with status 3"),
+        (
+            ("--precision", "float32", "--against", f"{sys.executable} -c 'raise SystemExit(3)'"),
+            "ended with status 3",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(tmp_path, options, words, capsys):

@@ -124,7 +124,10 @@ def _kernels(shape: Shape, device: torch.device) -> list[Callable[[], object]]:
     left, right = first[0], second[0].t().contiguous()
     kernels: list[Callable[[], object]] = [lambda: F.linear(left, right), lambda: torch.mm(left, second[0])]
     if device.type == "cpu" and hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and min(rows, inner, columns) > 1:
-        packed = torch.ops.mkldnn._reorder_linear_weight(right, rows)
+        try:
+            packed = torch.ops.mkldnn._reorder_linear_weight(right, rows)
+        except RuntimeError:  # not in this precision on this CPU
+            return kernels
         kernels.append(lambda: torch.ops.mkldnn._linear_pointwise(left, packed, None, "none", [], ""))
     return kernels
 

@@ -218,7 +218,7 @@ def test_several_in_a_row_end_training_with_the_last_good_state_saved() -> None:
 def test_a_model_that_has_diverged_is_not_saved() -> None:
     """Standing for: parameters beyond all numbers as the newest checkpoint, though every step "was only skipped"."""
     log = Log()
-    trainer = trainer_of(set(), log, rate=1e38, kind="sgd")
+    trainer = trainer_of(set(), log, rate=float("inf"), kind="sgd")
     with pytest.raises(TrainingError, match="training diverged: the loss is not finite any more") as caught:
         trainer.fit()
     assert not isinstance(caught.value, BadSteps)

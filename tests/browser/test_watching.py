@@ -6,17 +6,28 @@ import socket
 from pathlib import Path
 
 import pytest
-from browsing import AWAY, served, sideways, watched_page
+from browsing import AWAY, PATIENCE, served, sideways, watched_page
 
 
-def opened(browser, html: str, tmp_path: Path):
-    """Open a page, let it do what it does at once, and return what was noted of it."""
+def opened(browser, html: str, tmp_path: Path, until):
+    """Open a page, wait until what is looked for has been noted, and return all that was."""
     path = tmp_path / "page.html"
     path.write_text(html, encoding="utf-8")
     with watched_page(browser) as (page, watch):
         page.goto(path.as_uri())
-        page.wait_for_load_state("networkidle")
+        for _ in range(PATIENCE // 20):
+            if until(watch):
+                break
+            page.wait_for_timeout(20)  # workers and other windows begin when they can
         return watch
+
+
+def has_error(message: str):
+    return lambda watch: any(message in error for error in watch.errors)
+
+
+def has_left(host: str):
+    return lambda watch: any(host in url for url in watch.left)
 
 
 def test_quiet_page_passes(page, watch, show) -> None:
@@ -43,26 +54,25 @@ def test_quiet_page_passes(page, watch, show) -> None:
 )
 def test_errors_of_scripts_are_noted(browser, tmp_path: Path, script: str, message: str) -> None:
     script = script.replace("</script>", "<\\/script>")
-    watch = opened(browser, f"<!DOCTYPE html><body><script>{script}</script>", tmp_path)
+    watch = opened(browser, f"<!DOCTYPE html><body><script>{script}</script>", tmp_path, has_error(message))
     assert message in " ".join(watch.errors)
     with pytest.raises(AssertionError, match="errors in the page"):
         watch.check()
 
 
-def test_errors_of_other_windows_are_noted(browser, tmp_path: Path) -> None:
+def test_errors_of_other_windows_are_noted(page, watch, serve, tmp_path: Path) -> None:
     (tmp_path / "other.html").write_text("<!DOCTYPE html><script>nowhere()</script>", encoding="utf-8")
-    with served(tmp_path) as address, watched_page(browser) as (page, watch):
-        page.goto(address)
-        with page.context.expect_page() as opening:
-            page.evaluate("window.open('other.html')")
-        opening.value.wait_for_load_state("networkidle")
-    assert any("nowhere is not defined" in error for error in watch.errors)
+    page.goto(serve(tmp_path))
+    watch.expect_error("nowhere is not defined")
+    with page.context.expect_event("weberror"):
+        page.evaluate("window.open('other.html')")
 
 
 def test_what_the_policy_refuses_is_noted(browser, tmp_path: Path) -> None:
     policy = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">"
-    watch = opened(browser, f"<!DOCTYPE html>{policy}<p style='color: red'>x", tmp_path)
-    assert any("refused by the content security policy (style-src-attr)" in error for error in watch.errors)
+    refused = has_error("refused by the content security policy (style-src-attr)")
+    watch = opened(browser, f"<!DOCTYPE html>{policy}<p style='color: red'>x", tmp_path, refused)
+    assert refused(watch)
     with pytest.raises(AssertionError, match="errors in the page"):
         watch.check()
 
@@ -81,7 +91,7 @@ def test_what_the_policy_refuses_is_noted(browser, tmp_path: Path) -> None:
     ids=["image", "style", "fetch", "beacon", "socket", "frame", "worker"],
 )
 def test_requests_that_leave_are_noted(browser, tmp_path: Path, html: str) -> None:
-    watch = opened(browser, f"<!DOCTYPE html><body>{html}", tmp_path)
+    watch = opened(browser, f"<!DOCTYPE html><body>{html}", tmp_path, has_left("example.org"))
     assert any("example.org" in url for url in watch.left)
     with pytest.raises(AssertionError, match="requests left this machine"):
         watch.check()
@@ -91,7 +101,8 @@ def test_requests_that_leave_are_stopped(browser, tmp_path: Path) -> None:
     """Nothing reaches a server whose address is not this machine's name for itself."""
     with socket.create_server(("127.0.0.2", 0)) as server:
         server.settimeout(0)
-        opened(browser, f"<!DOCTYPE html><img src='http://127.0.0.2:{server.getsockname()[1]}/x.png'>", tmp_path)
+        html = f"<!DOCTYPE html><img src='http://127.0.0.2:{server.getsockname()[1]}/x.png'>"
+        assert opened(browser, html, tmp_path, has_left("127.0.0.2")).left != []
         with pytest.raises(BlockingIOError):
             server.accept()
 
@@ -108,8 +119,8 @@ def test_requests_to_this_machine_pass(page, watch, serve, tmp_path: Path) -> No
 def test_expected_errors_pass_and_must_come(browser, tmp_path: Path) -> None:
     with served(tmp_path) as address, watched_page(browser) as (page, watch):
         page.goto(address)
-        page.evaluate("fetch('nothing.json')")
-        page.wait_for_load_state("networkidle")
+        with page.expect_console_message():
+            page.evaluate("fetch('nothing.json')")
         watch.expect_error("404")
         watch.check()
         watch.expect_error("429")

@@ -48,7 +48,7 @@ EmptyIsNone = BeforeValidator(_empty_to_mapping)
 class Section(BaseModel):
     """One mapping of the configuration file: frozen, no unknown keys, no silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

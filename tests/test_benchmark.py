@@ -229,6 +229,25 @@ def test_translating_is_measured_in_every_precision_with_the_same_translations(t
     assert prepared["ratio_to_against"] == pytest.approx(prepared["sentences_per_second"] / 12.5)
 
 
+def test_an_exported_model_is_measured_beside_its_run(tmp_path):
+    source, exported = tmp_path / "test.en", tmp_path / "exported"
+    source.write_text("one two three\nfive\nnine eight\n", encoding="utf-8")
+    export = [sys.executable, "-m", "seq2seq_attn", "export", trained_run(), "--format", "onnx", "--output", exported]
+    subprocess.run(list(map(str, export)), check=True, capture_output=True)
+    done = run(
+        "translate", trained_run(), "--source", source, "--reference", source, "--rounds", 1, "--beam-size", 1,
+        "--beam-size", 2, "--precision", "model", "--exported", exported, "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    ways = json.loads(done.stdout)["ways"]
+    assert [(way["products"], way["beam_size"]) for way in ways] == [
+        ("model", 1), ("exported float32", 1), ("model", 2), ("exported float32", 2),
+    ]  # fmt: skip
+    for model, other in (ways[:2], ways[2:]):
+        assert other["bleu"] == model["bleu"]
+        assert other["ratio_to_model"] == pytest.approx(model["seconds"][0] / other["seconds"][0])
+
+
 def test_products_are_counted_row_by_row():
     counter = ProductCounter()
     product = counter.watch(lambda weight, bias=None: lambda inputs: inputs @ weight.T)(torch.zeros(7, 5))

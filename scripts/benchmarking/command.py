@@ -84,6 +84,13 @@ def _translate_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="float32, bfloat16, int8, or model (as trained); may be repeated; default: all",
     )
+    parser.add_argument(
+        "--exported",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="the same run, exported to ONNX; may be repeated",
+    )
     parser.add_argument("--batch-size", type=int, default=64, help="sentences at once (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that are timed (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
@@ -104,6 +111,7 @@ def _translate(options: argparse.Namespace) -> tuple[dict[str, object], str]:
         reference=options.reference,
         beam_sizes=options.beam_size or Plan.beam_sizes,
         precisions=options.precision or Plan.precisions,
+        exported=options.exported or (),
         batch_sentences=options.batch_size,
         rounds=options.rounds,
         threads=options.threads,

@@ -23,10 +23,11 @@ from tqdm import tqdm
 from seq2seq_attn.checkpoint import Checkpoint, load_checkpoint
 from seq2seq_attn.data.batching import collate_source
 from seq2seq_attn.data.corpus import read_lines
-from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK
+from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK, Tokenizers
 from seq2seq_attn.decoding import BeamSearch, GreedySearch, LengthLimit, Scoring, Search, StepModel
 from seq2seq_attn.errors import ConfigError, DataError
 from seq2seq_attn.evaluation.metrics import score_corpus
+from seq2seq_attn.exported import open_exported
 from seq2seq_attn.inference import PreparedModel
 from seq2seq_attn.products.learned import MakeProduct, Product
 from seq2seq_attn.runtime import Precision
@@ -50,6 +51,7 @@ class Plan:
         reference: their translations, for BLEU; None: none.
         beam_sizes: 1 is greedy search.
         precisions: of the prepared model; ``model`` is the model without preparation.
+        exported: folders of the same model, exported to ONNX.
         batch_sentences: translated at once.
         rounds: that are timed, after one that is not.
         threads: of the CPU; None: as torch chooses.
@@ -61,6 +63,7 @@ class Plan:
     reference: Path | None = None
     beam_sizes: Sequence[int] = (1, 5)
     precisions: Sequence[str] = (MODEL, "float32", "bfloat16", "int8")
+    exported: Sequence[Path] = ()
     batch_sentences: int = 64
     rounds: int = 3
     threads: int | None = 1
@@ -96,7 +99,10 @@ def measure(plan: Plan) -> dict[str, object]:
         raise DataError(f"{plan.source}: there is nothing to translate")
     references = None if plan.reference is None else list(read_lines(plan.reference))
     checkpoint = load_checkpoint(plan.run, device="cpu")
-    ways = [_way(checkpoint, name, size, plan, texts) for size in plan.beam_sizes for name in plan.precisions]
+    ways = []
+    for size in plan.beam_sizes:
+        ways += [_way(checkpoint, name, size, plan, texts) for name in plan.precisions]
+        ways += [_exported_way(folder, size, plan) for folder in plan.exported]
     others: list[float] = []
     steps = plan.rounds * (len(ways) + (plan.against is not None)) + len(ways)
     with tqdm(total=steps, desc="measuring", unit="translation", disable=None, leave=False) as bar:
@@ -179,17 +185,20 @@ def _way(checkpoint: Checkpoint, name: str, beam_size: int, plan: Plan, texts: S
     search = _search(beam_size)
     if name == MODEL:
         model = checkpoint.model
-        return Way(name, beam_size, lambda some: _translate(checkpoint, model, search, some, plan.batch_sentences))
+        return Way(name, beam_size, _translator(checkpoint.tokenizer, model, search, plan.batch_sentences))
     prepared = PreparedModel(checkpoint.model, name)
     counter = ProductCounter()
     counted = PreparedModel(checkpoint.model, name, watch=counter.watch)
-    _translate(checkpoint, counted, search, texts, plan.batch_sentences)
-    return Way(
-        name,
-        beam_size,
-        lambda some: _translate(checkpoint, prepared, search, some, plan.batch_sentences),
-        counter.fastest_seconds,
-    )
+    _translator(checkpoint.tokenizer, counted, search, plan.batch_sentences)(texts)
+    translate = _translator(checkpoint.tokenizer, prepared, search, plan.batch_sentences)
+    return Way(name, beam_size, translate, counter.fastest_seconds)
+
+
+def _exported_way(folder: Path, beam_size: int, plan: Plan) -> Way:
+    found = open_exported(folder, threads=plan.threads)
+    model: StepModel[Any] = found.model
+    translate = _translator(found.tokenizers, model, _search(beam_size), plan.batch_sentences, torch.Tensor.numpy)
+    return Way(f"exported {found.manifest.precision}", beam_size, translate)
 
 
 def _search(beam_size: int) -> Search:
@@ -199,19 +208,30 @@ def _search(beam_size: int) -> Search:
     return BeamSearch(bos=BOS, eos=EOS, beam_size=beam_size, scoring=Scoring(), forbidden=forbidden, limit=limit)
 
 
-def _translate(
-    checkpoint: Checkpoint, model: StepModel[Any], search: Search, texts: Sequence[str], size: int
-) -> list[str]:
-    tokenizers = checkpoint.tokenizer
-    encoded = tokenizers.source.encode_batch(texts)
-    order = sorted(range(len(texts)), key=lambda number: len(encoded[number]), reverse=True)
-    found = [""] * len(texts)
-    for begin in range(0, len(order), size):
-        numbers = order[begin : begin + size]
-        source, lengths = collate_source([encoded[number] for number in numbers])
-        for number, hypotheses in zip(numbers, search(model, source, lengths), strict=True):
-            found[number] = tokenizers.target.decode(hypotheses[0].tokens)
-    return found
+def _translator(
+    tokenizers: Tokenizers,
+    model: StepModel[Any],
+    search: Search,
+    size: int,
+    convert: Callable[[Tensor], Any] = lambda tensor: tensor,
+) -> Callable[[Sequence[str]], list[str]]:
+    """Return a function that translates, ``size`` sentences of about one length at once.
+
+    ``convert`` makes of a tensor of token ids what the model reads.
+    """
+
+    def translate(texts: Sequence[str]) -> list[str]:
+        encoded = tokenizers.source.encode_batch(texts)
+        order = sorted(range(len(texts)), key=lambda number: len(encoded[number]), reverse=True)
+        found = [""] * len(texts)
+        for begin in range(0, len(order), size):
+            numbers = order[begin : begin + size]
+            source, lengths = collate_source([encoded[number] for number in numbers])
+            for number, hypotheses in zip(numbers, search(model, convert(source), convert(lengths)), strict=True):
+                found[number] = tokenizers.target.decode(hypotheses[0].tokens)
+        return found
+
+    return translate
 
 
 class ProductCounter:

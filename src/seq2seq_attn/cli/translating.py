@@ -10,6 +10,7 @@ import typer
 
 from seq2seq_attn.cli import searching
 from seq2seq_attn.cli.options import Device, Json
+from seq2seq_attn.cli.starting import starting
 from seq2seq_attn.errors import ConfigError
 
 Runs = Annotated[
@@ -73,12 +74,13 @@ def translate(
     lexicon: searching.Lexicon = None,
 ) -> None:
     """Translate line by line: line in, line out, in order, also in a pipe."""
-    from seq2seq_attn.experiment.stream import Streaming, translate_stream
-    from seq2seq_attn.translation import Constraint, Translator
-
     if scores and json_output:
         raise ConfigError("--json has all scores in it; leave out --scores")
-    translator = Translator.load(run, device=device)
+    with starting():
+        from seq2seq_attn.experiment.stream import Streaming, translate_stream
+        from seq2seq_attn.translation import Constraint, Translator
+
+        translator = Translator.load(run, device=device)
     translate_stream(
         translator,
         searching.decoding_of(translator.decoding, context.params, n_best=n_best),

@@ -78,8 +78,10 @@ def serve(
     """Serve a web page and a JSON interface; for this machine alone, unless --host says otherwise."""
     token = _read_token(token_file)
     from seq2seq_attn.serving.extras import check_extras
+    from seq2seq_attn.serving.memory import bound_caches
 
     check_extras()
+    bound_caches()
     from seq2seq_attn.serving.limits import Limits
     from seq2seq_attn.serving.run import Serving
     from seq2seq_attn.serving.run import serve as run_server

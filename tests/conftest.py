@@ -34,9 +34,19 @@ def real_data() -> Path:
     return folder
 
 
-@pytest.fixture
-def unchecked_shapes() -> Iterator[None]:
-    """Annotations are not executed: for tests that call many thousand times what others call under check."""
+def _unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """Annotations are not executed: for tests that call many thousand times what others call under check."""
+    yield from _unchecked()
+
+
+@pytest.fixture(scope="module")
+def unchecked_shapes_of_module() -> Iterator[None]:
+    """The same, for examples that hypothesis makes up: it refuses fixtures that are made anew for a test."""
+    yield from _unchecked()

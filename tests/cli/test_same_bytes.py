@@ -16,7 +16,7 @@ SETS = {
     "tatoeba": ("tatoeba/test.en.gz",),
 }
 PAIRS = 3000  # that the model has seen: enough to write sentences, few enough for half a minute
-SENTENCES = 150  # of each set
+SENTENCES = 80  # of each set
 
 
 def head(packed: Path, to: Path, lines: int) -> Path:

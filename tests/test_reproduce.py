@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sys
@@ -12,8 +13,7 @@ import pytest
 import tiny
 from sacrebleu import corpus_bleu
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from reproductions.catalog import REPRODUCTIONS
 from reproductions.command import main
@@ -22,13 +22,15 @@ from reproductions.lexicon import make_lexicon
 from reproductions.plan import Plan
 from reproductions.speeds import Grid, measure_speeds
 
-from seq2seq_attn import Translator
+from seq2seq_attn import Translator, load_config
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.errors import DataError
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 
 pytest.importorskip("matplotlib")
+
+ROOT = Path(__file__).resolve().parents[1]
 
 SMALL = [
     "training.max_steps=6", "training.max_epochs=null", "training.validate_every=3", "training.threads=1",
@@ -251,3 +253,18 @@ def test_speeds_are_measured_once_for_each_size_and_length(tmp_path):
     assert all(min(one.training + one.decoding) > 0 for one in found)
     assert measure_speeds(configs, grid, tmp_path / "speeds", told.append) == found
     assert [line.endswith("there already") for line in told] == [False, False, True, True]
+
+
+def test_the_documents_speak_of_what_there_is():
+    page, readme = (
+        (ROOT / name).read_text(encoding="utf-8") for name in (Path("docs") / "reproductions.md", Path("README.md"))
+    )
+    for text in (page, readme):
+        assert set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) >= set(REPRODUCTIONS)
+        assert set(re.findall(r"reproduce\.py ([a-z]+(?:-[a-z]+)*)", text)) <= set(REPRODUCTIONS)
+    command = re.search(r"reproduce\.py (bahdanau-length --also .*?)\n```", page, re.DOTALL)
+    assert command is not None
+    overrides = [word for word in command[1].split() if "=" in word]
+    large = load_config(ROOT / "configs" / "reproductions" / "toy.yaml", overrides)
+    toy = load_config(ROOT / "configs" / "toy.yaml")
+    assert (large.model, large.training) == (toy.model, toy.training)

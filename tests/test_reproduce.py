@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from reproductions.command import main
 from reproductions.corpora import CORPORA
 from reproductions.lexicon import make_lexicon
 from reproductions.plan import Plan
+from reproductions.running import run_plan
 from reproductions.speeds import Grid, measure_speeds
 
 from seq2seq_attn import Translator, load_config
@@ -139,6 +141,8 @@ def test_a_stopped_one_goes_on_and_ends_as_if_nothing_had_been(finished, data, t
         (["model.attention=luong-dot"], "model.attention=luong-dot: is what bahdanau-length compares (none)"),
         (["seed=3"], "seed=3: name seeds with --seeds 3"),
         (["--seeds", "1", "two"], "--seeds two: expected a whole number"),
+        (["--also", "luong-dott"], "did you mean 'luong-dot'?"),
+        (["--also", "luong-dot", "model.decoder.hidden_size=17"], "make model.decoder.hidden_size 16"),
         (["model.embeding_size=9"], "did you mean 'embedding_size'?"),
     ],
 )
@@ -218,6 +222,21 @@ def test_real_corpora_are_found(real_data):
         CORPORA[name].overrides(real_data)
     with pytest.raises(DataError, match="no such file"):
         CORPORA["multi30k"].overrides(real_data / "nowhere")
+
+
+def test_unknown_words_are_replaced_by_the_model_that_has_learned_without(data, tmp_path):
+    """Half of the words are unknown; the last two rungs of the ladder are one training, searched in two ways."""
+    ladder = replace(REPRODUCTIONS["luong-ablation"], variants=REPRODUCTIONS["luong-ablation"].variants[-2:])
+    results = run_plan(Plan(ladder, CORPORA["toy"], data, tmp_path / "out", [1], SMALL))
+    (trained,) = (tmp_path / "out" / "runs").iterdir()
+    vocabulary = trained / "seed-1" / "tokenizer" / "target" / "vocabulary.txt"
+    known = set(vocabulary.read_text(encoding="utf-8").split()) & set(tiny.PORTUGUESE)
+    assert 1 <= len(known) <= 9
+    without, replaced = (set(" ".join(results.hypotheses(variant.name, 1)).split()) for variant in ladder.variants)
+    assert without <= known
+    assert replaced & (set(tiny.PORTUGUESE) - known)
+    rungs = [results.outcomes[variant.name, 1] for variant in ladder.variants]
+    assert rungs[0].scores["perplexity"] == rungs[1].scores["perplexity"]
 
 
 def test_a_lexicon_has_the_words_that_the_model_looks_at(tmp_path):

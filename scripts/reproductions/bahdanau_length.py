@@ -116,7 +116,7 @@ BAHDANAU_LENGTH = Reproduction(
     table=length_table,
     draw=draw,
     departs=(
-        "Cells are LSTMs, not the gated units of the paper; states have a tenth of its size or less.",
+        "Cells are LSTMs, not the gated units of the paper; states have a quarter of its size or less.",
         "The fixed-vector model has the same encoder, which reads from both ends, and is told of the source once, "
         "before the first word; the paper's reads one way and is told at every step.",
         "The paper trains each model twice, on sentences up to 30 and up to 50 words; here there is one training text.",

@@ -1,6 +1,6 @@
 """A lexicon from what a trained model looks at, for the words that it cannot write.
 
-Luong, Pham and Manning (2015) look unknown words up in the links of an aligner of their own. Here the model itself
+Luong, Pham and Manning (2015) have such a lexicon from a word aligner. Here the model itself
 is made to write its training text: the source word that a target word got most weight from is counted as its
 translation, also for the words that are unknown tokens to the model.
 """

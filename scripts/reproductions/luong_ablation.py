@@ -75,7 +75,7 @@ LUONG_ABLATION = Reproduction(
         "The search forbids the unknown token until unknown words are replaced; the paper's systems write it, and have "
         "it counted as wrong.",
         "Unknown words are looked up in a lexicon made of what the model looked at in its training text; the paper "
-        "takes one from an aligner of its own.",
+        "has a lexicon from a word aligner.",
         f"Local windows reach {WINDOW_SIZE} positions to either side, not 10.",
         "The last row is the model of the row above it, searched in another way; it learned nothing more.",
     ),

@@ -52,6 +52,7 @@ NORMALIZERS = Reproduction(
     draw=_draw,
     aligns=True,
     departs=(
+        "The paper of 2016 tried sparse attention on natural language inference, not on translation.",
         "The attention alone is sparse; in the paper of 2019 the output layer and its loss can be, too.",
         "Entropy, and the share of weights above 0, are those of the weights while a model is made to write the "
         "references.",

@@ -12,11 +12,15 @@ from seq2seq_attn.config import dump_config, parse_config
 from seq2seq_attn.errors import ConfigError, DataError, Seq2SeqError
 from seq2seq_attn.experiment.run_folder import differences
 from seq2seq_attn.files import write_atomic
+from seq2seq_attn.models.build import build_model
 
 from .corpora import Corpus
 from .reproduction import Reproduction, Variant
 
 SETTINGS = "settings.json"
+VOCABULARY = 10
+"""Tokens of the models that are built only to see whether they can be."""
+
 SHOWN = 3
 """Differences that are named; more are counted."""
 
@@ -91,6 +95,8 @@ class Plan:
         self.check()
         path = self.output / SETTINGS
         now = {variant.name: self.config(variant, self.seeds[0]) for variant in self.reproduction.variants}
+        for config in now.values():  # sizes that do not fit should not be found after hours
+            build_model(config.model, source_vocabulary=VOCABULARY, target_vocabulary=VOCABULARY, padding=0)
         before: dict[str, str] = {}
         if path.exists():
             before = self._check_record(path, now)

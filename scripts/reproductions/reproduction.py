@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from benchmarking.specs import parse_spec
+
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.errors import ConfigError
 
@@ -78,13 +80,17 @@ class Reproduction:
     def with_more(self, mechanisms: Sequence[str]) -> Reproduction:
         """Put other attention mechanisms beside the variants.
 
+        Args:
+            mechanisms: names, with parts if wanted: ``bahdanau+coverage=sum``.
+
         Raises:
-            ConfigError: if they would be compared with something else.
+            ConfigError: if one is unknown, or they would be compared with something else.
         """
         if mechanisms and not self.takes_more:
             raise ConfigError(f"--also: {self.name} compares more than attention mechanisms; leave this option out")
         known = {variant.name for variant in self.variants}
-        more = [Variant(name, (f"model.attention={name}",)) for name in dict.fromkeys(mechanisms) if name not in known]
+        specs = [parse_spec(text) for text in dict.fromkeys(mechanisms) if text not in known]
+        more = [Variant(spec.text, tuple(spec.overrides())) for spec in specs]
         return replace(self, variants=(*self.variants, *more))
 
     def trained_as(self, variant: Variant) -> Variant:

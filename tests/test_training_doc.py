@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 import shlex
 import typing
@@ -64,7 +65,7 @@ def test_options_of_other_sections_have_their_defaults() -> None:
     assert len(found) >= 3
     for key, shown in found.items():
         section, _, name = key.partition(".")
-        value = getattr(ELSEWHERE[section], name)
+        value = operator.attrgetter(name)(ELSEWHERE[section])
         assert yaml.safe_load(shown) == (value.embedding if key == "model.dropout" else value)
 
 

@@ -236,6 +236,11 @@ def test_one_override_need_not_be_in_a_list(write):
             "set it to 1",
         ),
         (
+            "model: {encoder: {direction: backward}}\n",
+            "line 6: model.encoder.direction: the encoder reads from both ends already; set bidirectional to false, or "
+            "remove this key",
+        ),
+        (
             "tokenizer: {minimum_frequency: 2}\n",
             "line 6: tokenizer.minimum_frequency: works with word and character tokenizers only; set it to 1",
         ),

@@ -63,6 +63,6 @@ def test_the_schema_can_be_serialized():
     assert json.loads(json.dumps(json_schema())) == json_schema()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.name)
 def test_every_shipped_configuration_is_right(path):
     load_config(path)

@@ -60,6 +60,14 @@ OTHERS: dict[str, tuple[Case, dict[str, Any]]] = {
         Case("bahdanau+coverage=neural", "bahdanau", True),
         {"encoder": {"layer_norm": True, "cell": "gru"}, "decoder": {"layer_norm": True, "cell": "gru"}},
     ),
+    "read backward": (
+        Case("luong-general", "luong", True),
+        {"encoder": {"direction": "backward", "bidirectional": False, "layers": 2}, "bridge": "last"},
+    ),
+    "normalized, read backward": (
+        Case("luong-dot", "luong", True),
+        {"encoder": {"direction": "backward", "bidirectional": False, "layer_norm": True}, "bridge": "last"},
+    ),
     "copying, with a history": (Case("bahdanau+coverage=fertility", "bahdanau", True), {"copying": True}),
     "copying, shared memory": (Case("luong-concat", "luong", True), {"copying": True}),
     "MoChA with heads": (Case("luong-scaled-dot+monotonic=mocha+heads=2", "luong", True), {}),

@@ -78,8 +78,9 @@ def test_packed_products_change_no_more_than_the_last_digits(case):
         {"encoder": {"cell": "gru"}, "decoder": {"cell": "gru"}},
         {"encoder": {"layer_norm": True}, "decoder": {"layer_norm": True, "layers": 2}},
         {"encoder": {"cell": "gru", "layer_norm": True}, "decoder": {"cell": "gru", "layer_norm": True}},
+        {"encoder": {"direction": "backward", "layers": 2}, "bridge": "last"},
     ],
-    ids=["deep", "gru", "normed", "normed-gru"],
+    ids=["deep", "gru", "normed", "normed-gru", "backward"],
 )
 def test_every_cell_and_depth(changes):
     for case in [case for case in CASES if case.attention == "luong-general"]:

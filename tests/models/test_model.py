@@ -115,6 +115,20 @@ def test_every_number_of_a_model_like_gnmt_is_that_of_the_equations(case):
     check_against_equations(model, case.built._replace(encoder_residual=True, decoder_residual=True))
 
 
+@pytest.mark.parametrize("case", wirings_of("luong-general"), ids=str)
+@pytest.mark.parametrize("bridge", ["last", "mean"])
+def test_reading_backward_is_reading_the_source_turned_round_with_weights_in_its_own_order(case, bridge):
+    backward = small_model(case, encoder={"direction": "backward"}, bridge=bridge)
+    turned = BATCH.source.clone()
+    for row, length in enumerate(BATCH.source_lengths.tolist()):
+        turned[row, :length] = BATCH.source[row, :length].flip(0)
+    log_probs, weights = forced(backward, BATCH)
+    wanted_log_probs, wanted_weights = forced(small_model(case, bridge=bridge), BATCH._replace(source=turned))
+    assert_same(log_probs, wanted_log_probs)
+    for row, length in enumerate(BATCH.source_lengths.tolist()):
+        assert_same(weights[row, :, :length], wanted_weights[row, :, :length].flip(-1))
+
+
 @some_cases
 @pytest.mark.parametrize("layers", [1, 2])
 def test_every_number_with_tied_embeddings_is_that_of_the_equations(case, layers):

@@ -29,6 +29,7 @@ def encoder_of(
     *,
     layer: type[RecurrentLayer] = LSTM,
     input_size: int = EMBEDDING,
+    backward: bool = False,
 ) -> RecurrentEncoder:
     encoder = RecurrentEncoder(
         layer=layer,
@@ -38,6 +39,7 @@ def encoder_of(
         bidirectional_layers=both_ways,
         residual=residual,
         dropout=SequenceDropout(0.0),
+        backward=backward,
     )
     randomize(encoder, seed=4, scale=0.5)
     return encoder.double().eval()
@@ -61,6 +63,19 @@ def test_every_state_is_that_of_the_gate_equations(layer, layers, both_ways, res
     for row, length in enumerate(LENGTHS):
         wanted = references.encode(numbers(encoder), embedded[row, :length].tolist(), residual=residual)
         assert_same(found.states[row, :length], wanted.states)
+        assert_same(found.last[row], wanted.last)
+
+
+@every_layer
+@pytest.mark.parametrize("layers", [1, 3])
+def test_reading_backward_is_reading_the_sentence_turned_round(layer, layers):
+    """Each state stands at its own token, and the last one is that of the first token."""
+    encoder, embedded = encoder_of(layers, 0, True, layer=layer, backward=True), embedded_of()
+    found = run(encoder, embedded)
+    for row, length in enumerate(LENGTHS):
+        turned = embedded[row, :length].flip(0).tolist()
+        wanted = references.encode(numbers(encoder), turned, residual=True)
+        assert_same(found.states[row, :length], wanted.states[::-1])
         assert_same(found.last[row], wanted.last)
 
 
@@ -121,8 +136,9 @@ def test_padding_changes_no_state_and_no_gradient(layer, garbage):
 
 
 @every_layer
-def test_a_sentence_alone(layer):
-    encoder, embedded = encoder_of(3, 2, True, layer=layer), embedded_of()
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_sentence_alone(layer, backward):
+    encoder, embedded = encoder_of(3, 0 if backward else 2, True, layer=layer, backward=backward), embedded_of()
     together = run(encoder, embedded)
     for row, length in enumerate(LENGTHS):
         only = slice(row, row + 1)

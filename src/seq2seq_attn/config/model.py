@@ -87,10 +87,23 @@ class EncoderConfig(Section):
     layers: Count = Field(default=1, description="Stacked layers.")
     hidden_size: Count = Field(default=256, description="Features per direction.")
     bidirectional: bool = Field(default=True, description="Read from both ends.")
+    direction: Literal["forward", "backward"] = Field(
+        default="forward",
+        description="Where reading begins if not at both ends; backward: at the last token, so that the first one is "
+        "the freshest when the decoder starts.",
+    )
     bidirectional_layers: Count | None = Field(
         default=None, description="How many of the lowest layers read from both ends; null: all (GNMT: 1)."
     )
     residual: bool = Field(default=False, description="Add a layer's input to its output, from the second layer on.")
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Who reads from both ends has no direction."""
+        if self.bidirectional and self.direction != "forward":
+            yield (
+                "direction",
+                "the encoder reads from both ends already; set bidirectional to false, or remove this key",
+            )
 
 
 class DecoderConfig(Section):

@@ -22,7 +22,7 @@ from seq2seq_attn.models.rnn import RNNSeq2Seq
 from seq2seq_attn.models.transformer import TransformerSeq2Seq
 from seq2seq_attn.nn.decoders.conditional import ConditionalDecoder
 from seq2seq_attn.nn.encoder import Encoded, RecurrentEncoder
-from seq2seq_attn.nn.masking import last_states
+from seq2seq_attn.nn.masking import last_states, reverse_padded
 from seq2seq_attn.nn.recurrent.base import LayerState, ReadyLayer, RecurrentLayer, Steps
 from seq2seq_attn.nn.recurrent.lstm import LSTMLayer, NormedLSTMLayer
 from seq2seq_attn.nn.transformer.attention import TransformerAttention
@@ -68,13 +68,15 @@ class SequenceEncoder(nn.Module):
     ) -> Encoded:
         """Return the states of the top layer; those of padding are zero, or whatever a sum with zero gives."""
         inputs = last = embedded.masked_fill(~mask.unsqueeze(-1), 0.0)
+        if self.encoder.backward:
+            inputs = reverse_padded(inputs, lengths)
         for reader, residual in zip(self._readers, self.encoder.residual, strict=True):
             outputs = reader.read(inputs, lengths)
             last = last_states(outputs[:, :, : reader.hidden_size], lengths)
             if reader.directions == 2:  # to the left the last state is the one at the first token
                 last = torch.cat([last, outputs[:, 0, reader.hidden_size :]], -1)
             inputs = outputs + inputs if residual else outputs
-        return Encoded(inputs, last, mask)
+        return Encoded(reverse_padded(inputs, lengths) if self.encoder.backward else inputs, last, mask)
 
 
 class StepLayer(RecurrentLayer):

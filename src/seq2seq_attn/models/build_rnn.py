@@ -61,6 +61,7 @@ def _build_encoder(config: ModelConfig) -> RecurrentEncoder:
         bidirectional_layers=min(everywhere, encoder.bidirectional_layers or everywhere),
         residual=encoder.residual,
         dropout=build_dropout(config, config.dropout.state),
+        backward=encoder.direction == "backward",
     )
 
 

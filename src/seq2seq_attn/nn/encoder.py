@@ -39,6 +39,9 @@ class RecurrentEncoder(nn.Module):
             directions, and so the size, changes.
         dropout: applied to what a layer reads from the one below it. The top layer's states stay whole:
             attention compares them, and learned faster so when that was measured.
+        backward: layers that read in one direction begin at the last token (Sutskever et al. 2014, section
+            3.3, reverse the source). States stand at the tokens they belong to all the same, so that weights
+            and windows are in the order of the source.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class RecurrentEncoder(nn.Module):
         bidirectional_layers: int,
         residual: bool,
         dropout: SequenceDropout,
+        backward: bool = False,
     ) -> None:
         super().__init__()
         directions = [2 if number < bidirectional_layers else 1 for number in range(num_layers)]
@@ -58,6 +62,7 @@ class RecurrentEncoder(nn.Module):
         self.output_size = sizes[-1]
         self.residual = [residual and number > 0 and sizes[number] == sizes[number + 1] for number in range(num_layers)]
         self.dropout = dropout
+        self.backward = backward
         self.layers = nn.ModuleList(
             nn.ModuleList(layer(size, hidden_size) for _ in range(count))
             for size, count in zip(sizes[:-1], directions, strict=True)
@@ -72,11 +77,13 @@ class RecurrentEncoder(nn.Module):
         """Return the states of the top layer."""
         # whatever stands in padding reaches no state, but it could still make a gradient of 0 x infinity
         inputs = last = embedded.masked_fill(~mask.unsqueeze(-1), 0.0)
+        if self.backward:
+            inputs = reverse_padded(inputs, lengths)
         for number, layer in enumerate(self.layers):
             read = self.dropout(inputs) if number > 0 else inputs
             outputs, last = self._read(layer, read, lengths)
             inputs = outputs + inputs if self.residual[number] else outputs
-        return Encoded(inputs, last, mask)
+        return Encoded(reverse_padded(inputs, lengths) if self.backward else inputs, last, mask)
 
     def _read(self, layer: nn.Module, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         directions = cast(list[RecurrentLayer], list(layer.children()))

@@ -34,6 +34,8 @@ check: install
 	$(BIN)/mypy
 	test ! -x $(BIN)/hadolint || $(BIN)/hadolint Dockerfile
 
+# tests start hundreds of processes: Python may keep what it has compiled for the next one
+test: export PYTHONDONTWRITEBYTECODE :=
 test: check
 	scripts/install_web.sh
 	scripts/install_browser.sh

@@ -163,9 +163,13 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="a trained run, or an exported model")
     parser.add_argument("--source", type=Path, required=True, help="sentences, one per line; .gz too")
     parser.add_argument("--clients", type=int, default=64, help="clients at once (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each of three loads (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each of four loads (default: %(default)s)")
     parser.add_argument(
-        "--overload", type=int, default=10, metavar="N", help="the last load has N times the clients (default: 10)"
+        "--overload",
+        type=int,
+        default=10,
+        metavar="N",
+        help="the last two loads have N times the clients (default: 10)",
     )
     parser.add_argument("--beam-size", type=int, metavar="N", help="1 is greedy; default: as configured")
     parser.add_argument(

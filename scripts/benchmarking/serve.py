@@ -1,5 +1,8 @@
 """How a server bears load: many clients at once, one request at a time, and far more than it can do.
 
+Of those that are too many, clients come back when the server has told them to (``overload``), or ask again at once,
+whatever it says (``impatient``).
+
 The server is a process of its own on this machine, and the clients are one more: both share its cores. Every client
 sends its next request as soon as it has the answer to the last one. The clients write HTTP by hand, so that they cost
 as little as possible of what is measured.
@@ -33,7 +36,7 @@ from .machine import describe_machine
 
 ADDRESS = re.compile(r" at (http://\S+) ")
 WARM_UP = 3  # seconds that are not counted
-BACK_OFF = 0.05  # seconds that a client waits that was refused: far less than it was told to
+BACK_OFF = 0.05  # seconds that an impatient client waits that was refused: far less than it was told to
 CALM = 2  # seconds between two loads
 STATUS = "/proc/{}/status"
 
@@ -96,7 +99,8 @@ def measure(plan: Plan) -> dict[str, object]:
     if plan.clients < 1 or plan.overload < 1 or plan.seconds <= 0:
         raise ConfigError("--clients, --overload and --seconds must be above 0")
     texts = _texts(plan)
-    phases = (("one at a time", 1), ("all clients", plan.clients), ("overload", plan.clients * plan.overload))
+    many = plan.clients * plan.overload
+    phases = (("one at a time", 1), ("all clients", plan.clients), ("overload", many), ("impatient", many))
     found: dict[str, object] = {
         "machine": describe_machine(torch.device("cpu"), Precision(torch.float32, "as the run says")),
         "load_average_before": os.getloadavg()[0],
@@ -111,7 +115,8 @@ def measure(plan: Plan) -> dict[str, object]:
     with _server(plan) as (process, url), tqdm(total=len(phases), unit="load", disable=None, leave=False) as bar:
         for name, clients in phases:
             bar.set_description(name)
-            loads[name] = asyncio.run(_load(plan, url, process.pid, clients, texts))
+            patient = name != "impatient"
+            loads[name] = asyncio.run(_load(plan, url, process.pid, clients, texts, patient=patient))
             bar.update()
             time.sleep(CALM)
         after = asyncio.run(_load(plan, url, process.pid, 1, texts, seconds=10.0))
@@ -121,8 +126,8 @@ def measure(plan: Plan) -> dict[str, object]:
         found["exit_status"] = process.wait(60)
         found["seconds_to_stop"] = time.monotonic() - begin
     found |= {name.replace(" ", "_"): load.describe() for name, load in loads.items()}
-    one, many = (len(loads[name].latencies) for name in ("one at a time", "all clients"))
-    found["ratio_to_one_at_a_time"] = many / one if one else None
+    one, all_clients = (len(loads[name].latencies) for name in ("one at a time", "all clients"))
+    found["ratio_to_one_at_a_time"] = all_clients / one if one else None
     found["load_average_after"] = os.getloadavg()[0]
     return found
 
@@ -133,19 +138,26 @@ def format_text(found: dict[str, object]) -> str:
 
 
 async def _load(
-    plan: Plan, url: str, server: int, clients: int, texts: Sequence[str], seconds: float | None = None
+    plan: Plan,
+    url: str,
+    server: int,
+    clients: int,
+    texts: Sequence[str],
+    seconds: float | None = None,
+    *,
+    patient: bool = True,
 ) -> Load:
     """Let clients ask for a while; return what they saw."""
     load = Load(plan.seconds if seconds is None else seconds)
     begin = time.monotonic() + (WARM_UP if seconds is None else 0)
     end = begin + load.seconds
-    work = [_client(plan, url, number, texts, load, begin, end) for number in range(clients)]
+    work = [_client(plan, url, number, texts, load, begin, end, patient) for number in range(clients)]
     await asyncio.gather(_watch_memory(server, load, begin, end), *work)
     return load
 
 
 async def _client(
-    plan: Plan, url: str, number: int, texts: Sequence[str], load: Load, begin: float, end: float
+    plan: Plan, url: str, number: int, texts: Sequence[str], load: Load, begin: float, end: float, patient: bool
 ) -> None:
     place = number * 7919  # so that no two clients ask for the same at the same time
     address = urlsplit(url)
@@ -163,21 +175,27 @@ async def _client(
                 if plan.beam_size is not None:
                     content["beam_size"] = plan.beam_size
                 sent = time.monotonic()
-                status = await _ask(reader, writer, address.netloc, content)
+                status, told = await _ask(reader, writer, address.netloc, content)
                 came = time.monotonic()
                 if begin <= came <= end:
                     load.statuses[str(status)] += 1
                     if status == 200:
                         load.latencies.append(came - sent)
                 if status != 200:
-                    await asyncio.sleep(BACK_OFF)
+                    wait = told if patient and told is not None else BACK_OFF
+                    await asyncio.sleep(max(0.0, min(wait, end - came)))
+                    if wait > BACK_OFF:
+                        break  # the server may have closed a connection on which nothing was said for so long
         except (OSError, asyncio.IncompleteReadError) as error:
             load.statuses[type(error).__name__] += 1
         finally:
             writer.close()
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, content: object) -> int:
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, content: object
+) -> tuple[int, float | None]:
+    """Return the status, and in how many seconds the client is told to come back."""
     body = json.dumps(content).encode()
     head = (
         f"POST /translate HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
@@ -188,7 +206,8 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host:
     length = re.search(rb"content-length: (\d+)", answer)
     if length is not None:
         await reader.readexactly(int(length[1]))
-    return int(answer[9:12])
+    told = re.search(rb"retry-after: (\d+)", answer)
+    return int(answer[9:12]), float(told[1]) if told is not None else None
 
 
 async def _watch_memory(server: int, load: Load, begin: float, end: float) -> None:

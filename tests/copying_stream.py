@@ -62,7 +62,7 @@ def lines(count: int) -> Iterator[str]:
 def main(way: str, folder: Path, count: int) -> None:
     torch.set_num_threads(1)
     tokenizer = WordTokenizer(WORDS)
-    decoding = DecodingConfig(beam_size=2 if way == "n-best" else 1, batch_sentences=256)
+    decoding = DecodingConfig(beam_size=2 if way == "n-best" else 1)
     translator = Translator(Copying(), Tokenizers(tokenizer, tokenizer), decoding)  # type: ignore[arg-type]
     source, output = folder / f"{count}.source", folder / f"{count}.{way}"
     with source.open("w", encoding="utf-8") as file:

@@ -25,6 +25,18 @@ jaxtyping.install_import_hook("seq2seq_attn", "shape_checks.check")
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--exhaustive", action="store_true", help="interrupt trainings wherever it is possible, not here and there"
+    )
+
+
+@pytest.fixture(scope="session")
+def exhaustive(pytestconfig: pytest.Config) -> bool:
+    """Whether tests that go through every case are to do so, where a part of them is enough for a normal run."""
+    return bool(pytestconfig.getoption("--exhaustive"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real corpora: ``$SEQ2SEQ_ATTN_DATA``, or ``shared/data`` beside the repository."""

@@ -79,6 +79,12 @@ def _sides(split: str, *, other: str, suffix: str = "", gold: bool = False) -> d
     return sides | ({"alignments": f"{split}.align"} if gold else {})
 
 
+def _german(test: str) -> dict[str, dict[str, str]]:
+    """Return the splits of a corpus that ``scripts/download.py`` fetches, with its one test set."""
+    files = {"train": "train", "validation": "val", test: test}
+    return {split: _sides(name, other="de", suffix=".gz") for split, name in files.items()}
+
+
 CORPORA = {
     corpus.name: corpus
     for corpus in (
@@ -91,11 +97,7 @@ CORPORA = {
         ),
         Corpus(
             "multi30k",
-            {
-                "train": _sides("train", other="de", suffix=".gz"),
-                "validation": _sides("val", other="de", suffix=".gz"),
-                "test_2016_flickr": _sides("test_2016_flickr", other="de", suffix=".gz"),
-            },
+            _german("test_2016_flickr"),
             long_from=16,
             departs="The text is 29,000 captions of pictures, about a dozen words each; the papers have millions of "
             "sentences from news and parliaments, twice as long and with far more words.",
@@ -103,11 +105,7 @@ CORPORA = {
         ),
         Corpus(
             "tatoeba",
-            {
-                "train": _sides("train", other="de", suffix=".gz"),
-                "validation": _sides("val", other="de", suffix=".gz"),
-                "test": _sides("test", other="de", suffix=".gz"),
-            },
+            _german("test"),
             long_from=12,
             departs="The text is 165,000 short sentences of everyday language; the papers have millions of sentences "
             "from news and parliaments, three times as long.",

@@ -26,9 +26,9 @@ sys.path.insert(0, str(SCRIPT.parent))
 from benchmarking.attention import summarize, time_in_turns  # noqa: E402
 from benchmarking.batches import MEAN_LENGTH, gather  # noqa: E402
 from benchmarking.command import main  # noqa: E402
+from benchmarking.counting import ProductCounter  # noqa: E402
 from benchmarking.products import ProductRecorder  # noqa: E402
 from benchmarking.specs import parse_spec  # noqa: E402
-from benchmarking.translate import ProductCounter  # noqa: E402
 
 
 def tiny_config(folder: Path, **model: object) -> Path:
@@ -229,7 +229,7 @@ def test_translating_is_measured_in_every_precision_with_the_same_translations(t
     assert prepared["ratio_to_against"] == pytest.approx(prepared["sentences_per_second"] / 12.5)
 
 
-def test_an_exported_model_is_measured_beside_its_run(tmp_path):
+def test_an_exported_model_is_measured_beside_its_run(tmp_path, capsys):
     source, exported = tmp_path / "test.en", tmp_path / "exported"
     source.write_text("one two three\nfive\nnine eight\n", encoding="utf-8")
     export = [sys.executable, "-m", "seq2seq_attn", "export", trained_run(), "--format", "onnx", "--output", exported]
@@ -246,6 +246,23 @@ def test_an_exported_model_is_measured_beside_its_run(tmp_path):
     for model, other in (ways[:2], ways[2:]):
         assert other["bleu"] == model["bleu"]
         assert other["ratio_to_model"] == pytest.approx(model["seconds"][0] / other["seconds"][0])
+    manifest = exported / "manifest.json"
+    facts = json.loads(manifest.read_bytes())
+    manifest.write_text(json.dumps(facts | {"parameters": facts["parameters"] + 1}), encoding="utf-8")
+    options = ["--source", str(source), "--precision", "model", "--exported", str(exported)]
+    assert main(["translate", str(trained_run()), *options]) == 2
+    assert re.search(r"exported from another model than .*: it has \S+ parameters, the run", capsys.readouterr().err)
+
+
+def test_without_a_wish_all_precisions_of_this_cpu_are_measured(tmp_path, capsys):
+    source = tmp_path / "test.en"
+    source.write_text("one two\n", encoding="utf-8")
+    assert main(["translate", str(trained_run()), "--source", str(source), "--rounds", "1", "--json"]) == 0
+    names = [way["products"] for way in json.loads(capsys.readouterr().out)["ways"] if way["beam_size"] == 1]
+    for name in ("float32", "bfloat16", "int8"):
+        asked = ["--beam-size", "1", "--rounds", "1", "--precision", name]
+        assert (name in names) == (main(["translate", str(trained_run()), "--source", str(source), *asked]) == 0)
+    assert names[:2] == ["model", "float32"]
 
 
 def test_products_are_counted_row_by_row():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from seq2seq_attn.cli.pipes import drop_output
 from seq2seq_attn.errors import Seq2SeqError
 
 
@@ -30,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("benchmark: interrupted", file=sys.stderr)
         return 130
-    print(json.dumps(found, ensure_ascii=False) if options.json else text)
+    try:
+        print(json.dumps(found, ensure_ascii=False) if options.json else text, flush=True)
+    except BrokenPipeError:
+        drop_output()
     return 0
 
 
@@ -82,7 +86,7 @@ def _translate_options(parser: argparse.ArgumentParser) -> None:
         "--precision",
         action="append",
         metavar="NAME",
-        help="float32, bfloat16, int8, or model (as trained); may be repeated; default: all",
+        help="float32, bfloat16, int8, or model (as trained); may be repeated; default: all that this CPU has",
     )
     parser.add_argument(
         "--exported",
@@ -110,7 +114,7 @@ def _translate(options: argparse.Namespace) -> tuple[dict[str, object], str]:
         source=options.source,
         reference=options.reference,
         beam_sizes=options.beam_size or Plan.beam_sizes,
-        precisions=options.precision or Plan.precisions,
+        precisions=options.precision,
         exported=options.exported or (),
         batch_sentences=options.batch_size,
         rounds=options.rounds,

@@ -7,9 +7,9 @@ every product of the search is counted, and each matrix is timed by itself, in t
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,16 +29,16 @@ from seq2seq_attn.errors import ConfigError, DataError
 from seq2seq_attn.evaluation.metrics import score_corpus
 from seq2seq_attn.exported import open_exported
 from seq2seq_attn.inference import PreparedModel
-from seq2seq_attn.products.learned import MakeProduct, Product
 from seq2seq_attn.runtime import Precision
 
 from .against import run_other
+from .counting import ProductCounter
 from .machine import describe_machine
 
 MODEL = "model"
 """The model as it was trained, without preparation: what the others are compared with."""
 
-REPEAT_SECONDS = 0.05  # that a matrix is multiplied by, to time it
+PRECISIONS = ("float32", "bfloat16", "int8")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Plan:
         source: sentences, one per line.
         reference: their translations, for BLEU; None: none.
         beam_sizes: 1 is greedy search.
-        precisions: of the prepared model; ``model`` is the model without preparation.
+        precisions: of the prepared model; ``model`` is the model without preparation; None: all that this CPU has.
         exported: folders of the same model, exported to ONNX.
         batch_sentences: translated at once.
         rounds: that are timed, after one that is not.
@@ -62,7 +62,7 @@ class Plan:
     source: Path
     reference: Path | None = None
     beam_sizes: Sequence[int] = (1, 5)
-    precisions: Sequence[str] = (MODEL, "float32", "bfloat16", "int8")
+    precisions: Sequence[str] | None = None
     exported: Sequence[Path] = ()
     batch_sentences: int = 64
     rounds: int = 3
@@ -99,10 +99,11 @@ def measure(plan: Plan) -> dict[str, object]:
         raise DataError(f"{plan.source}: there is nothing to translate")
     references = None if plan.reference is None else list(read_lines(plan.reference))
     checkpoint = load_checkpoint(plan.run, device="cpu")
+    precisions = _precisions_here(checkpoint) if plan.precisions is None else plan.precisions
     ways = []
     for size in plan.beam_sizes:
-        ways += [_way(checkpoint, name, size, plan, texts) for name in plan.precisions]
-        ways += [_exported_way(folder, size, plan) for folder in plan.exported]
+        ways += [_way(checkpoint, name, size, plan, texts) for name in precisions]
+        ways += [_exported_way(checkpoint, folder, size, plan) for folder in plan.exported]
     others: list[float] = []
     steps = plan.rounds * (len(ways) + (plan.against is not None)) + len(ways)
     with tqdm(total=steps, desc="measuring", unit="translation", disable=None, leave=False) as bar:
@@ -194,8 +195,26 @@ def _way(checkpoint: Checkpoint, name: str, beam_size: int, plan: Plan, texts: S
     return Way(name, beam_size, translate, counter.fastest_seconds)
 
 
-def _exported_way(folder: Path, beam_size: int, plan: Plan) -> Way:
+def _precisions_here(checkpoint: Checkpoint) -> list[str]:
+    """Return the precisions that this CPU multiplies in; one alone that it lacks is an error when it is asked for."""
+    found = [MODEL]
+    for name in PRECISIONS:
+        with contextlib.suppress(ConfigError):
+            PreparedModel(checkpoint.model, name)
+            found.append(name)
+    return found
+
+
+def _exported_way(checkpoint: Checkpoint, folder: Path, beam_size: int, plan: Plan) -> Way:
     found = open_exported(folder, threads=plan.threads)
+    sizes = {"parameters": (found.manifest.parameters, checkpoint.model.num_parameters)}
+    tokenizers = checkpoint.tokenizer
+    sizes["target tokens"] = (len(found.tokenizers.target), len(tokenizers.target))
+    for what, (there, here) in sizes.items():
+        if there != here:
+            raise ConfigError(
+                f"{folder}: was exported from another model than {plan.run}: it has {there:,} {what}, the run {here:,}"
+            )
     model: StepModel[Any] = found.model
     translate = _translator(found.tokenizers, model, _search(beam_size), plan.batch_sentences, torch.Tensor.numpy)
     return Way(f"exported {found.manifest.precision}", beam_size, translate)
@@ -232,50 +251,6 @@ def _translator(
         return found
 
     return translate
-
-
-class ProductCounter:
-    """Counts the rows that every matrix of a model is multiplied by.
-
-    Attributes:
-        rows: of every product with a matrix, by the number of the matrix.
-    """
-
-    def __init__(self) -> None:
-        self._matrices: list[tuple[Product, int]] = []
-        self.rows: dict[int, list[int]] = defaultdict(list)
-
-    def watch(self, make: MakeProduct) -> MakeProduct:
-        """Return a way to multiply that is counted."""
-
-        def counted(weight: Tensor, bias: Tensor | None = None) -> Product:
-            number = len(self._matrices)
-            product = make(weight, bias)
-            self._matrices.append((product, weight.shape[1]))
-
-            def multiply(inputs: Tensor) -> Tensor:
-                self.rows[number].append(inputs.numel() // inputs.shape[-1])
-                return product(inputs)
-
-            return multiply
-
-        return counted
-
-    def fastest_seconds(self) -> float:
-        """Return the time that all products counted take when nothing is done between them."""
-        total = 0.0
-        for number, rows in self.rows.items():
-            product, inputs = self._matrices[number]
-            typical = max(1, int(median(rows)))
-            vectors = torch.rand(typical, inputs).sub_(0.5)
-            with torch.inference_mode():
-                product(vectors)
-                done, begin = 0, time.perf_counter()
-                while time.perf_counter() - begin < REPEAT_SECONDS:
-                    product(vectors)
-                    done += 1
-                total += (time.perf_counter() - begin) / done / typical * sum(rows)
-        return total
 
 
 def _timed(call: Callable[[], object]) -> float:

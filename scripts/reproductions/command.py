@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from seq2seq_attn.cli.pipes import drop_output
 from seq2seq_attn.errors import Seq2SeqError, UserError
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Seq2SeqError as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return error.exit_status
+    except BrokenPipeError:
+        drop_output()
+        return 0
     except KeyboardInterrupt:
         print(f"reproduce: interrupted; what was finished is saved, and {GO_ON}", file=sys.stderr)
         return INTERRUPTED
@@ -40,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
     from .running import run_plan
 
     if options.list or options.name is None:
-        print(describe_all())
+        print(describe_all(), flush=True)
         return 0
     if "=" in options.name:
         raise UserError(f"{options.name}: the name of a reproduction comes first; --list shows them")
@@ -50,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     seeds, more = _seeds(options.seeds)
     plan = Plan(reproduction, corpus, options.data, output, seeds, [*options.overrides, *more])
     page = write_page(plan, run_plan(plan))
-    print(page)
+    print(page, flush=True)
     print(f"reproduce: written to {page_of(output)}", file=sys.stderr)
     return 0
 

@@ -6,7 +6,6 @@ Heavy libraries are imported inside the verb that needs them, so that ``--help``
 from __future__ import annotations
 
 import functools
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from seq2seq_attn.cli import (
     translating,
 )
 from seq2seq_attn.cli.panels import GroupedCommand
+from seq2seq_attn.cli.pipes import drop_output
 from seq2seq_attn.errors import Seq2SeqError
 
 app = typer.Typer(
@@ -56,8 +56,7 @@ def _verb(function: Callable[P, None]) -> None:
         try:
             function(*args, **kwargs)
         except BrokenPipeError:
-            # Whoever read our output has had enough; Python would complain once more when it flushes.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
             raise typer.Exit(0) from None
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None

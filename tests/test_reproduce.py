@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -194,6 +195,17 @@ def test_all_are_listed_with_their_papers(arguments, capsys):
     listed = capsys.readouterr().out
     for name, one in REPRODUCTIONS.items():
         assert f"{name}\n    {one.paper}\n    {one.claim}\n" in listed
+
+
+def test_a_reader_who_has_had_enough_sees_no_traceback():
+    with subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "reproduce.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()  # before anything can be written
+        assert listing.stderr.read() == ""
+        assert listing.wait() == 0
 
 
 @pytest.mark.parametrize("corpus", CORPORA)

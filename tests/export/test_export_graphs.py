@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from on_graphs import MODELS
 
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def differences() -> dict[str, Any]:
-    """How far the graphs of each model are from it, and what is said of models that there are none of."""
+def _compare() -> str:
     paths = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, HERE / "on_graphs.py"],
@@ -27,7 +26,20 @@ def differences() -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "def forward" not in done.stderr, "torch shows users the program that it could not trace"
-    found: dict[str, Any] = json.loads(done.stdout)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def differences(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> dict[str, Any]:
+    """How far the graphs of each model are from it, and what is said of models that there are none of.
+
+    Made once for a run of the tests: the first of its processes that gets here makes it, while the others wait.
+    """
+    made = tmp_path_factory.getbasetemp().parent / f"graphs-{testrun_uid}.json"
+    with FileLock(made.with_suffix(".lock")):
+        if not made.exists():
+            made.write_text(_compare(), encoding="utf-8")
+    found: dict[str, Any] = json.loads(made.read_text(encoding="utf-8"))
     return found
 
 

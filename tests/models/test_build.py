@@ -114,7 +114,7 @@ def test_unknown_attention_and_sizes_that_do_not_fit():
         build(config)
 
 
-PLACES = ["embedding", "state", "output"]
+PLACES = ["embedding", "state", "output", "recurrent"]
 
 
 @pytest.mark.parametrize("place", PLACES)

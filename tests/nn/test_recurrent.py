@@ -307,6 +307,35 @@ def test_dropout_never_touches_what_is_carried_over_time():
 
 
 @every_layer
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_recurrent_weights_are_left_out_for_a_whole_sequence(layer, stepwise):
+    """The layer of a draw, gradients included: that of its weights with zeros in them, the rest scaled up."""
+    made, inputs = layer_of(layer, KNOWN), normal(BATCH, LENGTH, KNOWN, seed=2)
+    made.weight_dropout = 0.25
+    first = state_of(1, layer).layers[0]
+
+    def read(one: RecurrentLayer) -> Tensor:
+        torch.manual_seed(1)
+        outputs = steps_of(one, inputs, KNOWN, first)[0] if stepwise else one.read(inputs, first)[0]
+        outputs.square().sum().backward()
+        return outputs
+
+    torch.manual_seed(1)
+    weights = made.train().recurrent_weight().detach()
+    gone = weights == 0
+    assert 0.15 < gone.double().mean() < 0.35
+    assert_same(weights[~gone], made.weight_hh_l0[~gone] / 0.75)
+
+    thinned = layer_of(layer, KNOWN)
+    with torch.no_grad():
+        thinned.weight_hh_l0.copy_(weights)
+    assert_same(read(made), read(thinned))
+    assert_same(made.weight_ih_l0.grad, thinned.weight_ih_l0.grad)
+    assert_same(made.weight_hh_l0.grad, (thinned.weight_hh_l0.grad / 0.75).masked_fill(gone, 0.0))
+    assert_same(read(made.eval()), read(layer_of(layer, KNOWN)))
+
+
+@every_layer
 def test_first_values(layer):
     """An LSTM's forget gates begin half open; recurrence keeps lengths, gate by gate."""
     torch.manual_seed(1)

@@ -16,6 +16,11 @@ class DropoutConfig(Section):
     embedding: Share = Field(default=0.3, description="On embeddings.")
     state: Share = Field(default=0.3, description="On hidden states, between layers; nothing with one layer.")
     output: Share = Field(default=0.3, description="On what the output layer reads.")
+    recurrent: Share = Field(
+        default=0.0,
+        description="On the weights between a state and the next, the same ones for all positions of a batch "
+        "(recurrent models).",
+    )
     variational: bool = Field(default=False, description="The same mask at every time step.")
 
 
@@ -27,7 +32,7 @@ def _expand_dropout(value: object) -> object:
         return dict.fromkeys(DROPOUT_PLACES, value)
     if value is None or isinstance(value, Mapping | DropoutConfig):
         return value
-    raise wrong("expected a number, or a mapping of embedding, state, output and variational")
+    raise wrong("expected a number, or a mapping of embedding, state, output, recurrent and variational")
 
 
 def _switch(on: str) -> BeforeValidator:
@@ -173,6 +178,8 @@ class ModelConfig(Section):
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Each architecture has its own attention."""
         if self.architecture == "transformer":
+            if self.dropout.recurrent:
+                yield "dropout.recurrent", "a Transformer has no recurrent weights; remove this key"
             if self.attention not in (DEFAULT_ATTENTION, "multi-head"):
                 yield "attention", "a Transformer's attention is multi-head; remove this key, or use architecture: rnn"
             if self.embedding_size % self.transformer.heads:

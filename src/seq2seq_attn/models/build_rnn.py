@@ -27,7 +27,7 @@ def build_rnn(config: ModelConfig, embeddings: Embeddings) -> RNNSeq2Seq:
         has_cell=_layer(config.decoder).has_cell,
     )
     decoder = _build_decoder(config, value_size=encoder.output_size)
-    return RNNSeq2Seq(
+    model = RNNSeq2Seq(
         source_embedding=embeddings.source,
         target_embedding=embeddings.target,
         encoder=encoder,
@@ -37,6 +37,10 @@ def build_rnn(config: ModelConfig, embeddings: Embeddings) -> RNNSeq2Seq:
         embedding_dropout=build_dropout(config, config.dropout.embedding),
         output_dropout=build_dropout(config, config.dropout.output),
     )
+    for part in model.modules():
+        if isinstance(part, RecurrentLayer):
+            part.weight_dropout = config.dropout.recurrent
+    return model
 
 
 def _attention_parts(config: ModelConfig) -> AttentionConfig:

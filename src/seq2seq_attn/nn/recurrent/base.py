@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seq2seq_attn.nn.dropout import dropout_mask
 from seq2seq_attn.products.learned import MakeProduct, Product, cast_product
 from seq2seq_attn.products.precision import product_dtype
 
@@ -55,6 +56,9 @@ class RecurrentLayer(nn.Module, ABC):
     """Whether a cell state is carried besides the hidden one."""
 
     hidden_size: int
+    weight_dropout: float = 0.0
+    """Share of the weights between a state and the next that is set to zero while training."""
+
     weight_ih_l0: nn.Parameter
     weight_hh_l0: nn.Parameter
     bias_ih_l0: nn.Parameter
@@ -89,6 +93,17 @@ class RecurrentLayer(nn.Module, ABC):
     def product_dtype(self) -> torch.dtype:
         """Precision that products come out in."""
         return product_dtype(self.weight_ih_l0)
+
+    def recurrent_weight(self) -> Float[Tensor, "gates hidden"]:
+        """Return the weights between a state and the next; in training, draw which of them are left out.
+
+        A sequence is read with one draw at all its positions, so that the state itself stays whole (the
+        weight-dropped LSTM of Merity et al. 2018, section 2, https://arxiv.org/abs/1708.02182).
+        """
+        weight = self.weight_hh_l0
+        if not self.training or self.weight_dropout == 0.0:
+            return weight
+        return weight * dropout_mask(weight.detach(), self.weight_dropout)
 
     def start(self, inputs: Float[Tensor, "batch len input"]) -> LayerState:
         """Return the state of zeros that precedes ``inputs``."""

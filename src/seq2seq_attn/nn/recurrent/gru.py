@@ -40,7 +40,10 @@ class GRULayer(RecurrentLayer, nn.GRU):
         self, inputs: Float[Tensor, "batch len input"], state: LayerState | None = None
     ) -> tuple[Float[Tensor, "batch len hidden"], LayerState]:
         """Read a whole sequence in one fused call."""
-        outputs, hidden = self(inputs, None if state is None else state.hidden.unsqueeze(0).contiguous())
+        state = self.start(inputs) if state is None else state
+        weights = [self.weight_ih_l0, self.recurrent_weight(), self.bias_ih_l0, self.bias_hh_l0]
+        first = state.hidden.unsqueeze(0).contiguous()
+        outputs, hidden = torch.gru(inputs, first, weights, True, 1, 0.0, self.training, False, True)
         hidden = hidden.squeeze(0)
         return outputs, LayerState(hidden, hidden[:, :0])
 
@@ -84,7 +87,7 @@ Parts = tuple[Tensor, Tensor]
 class _ReadyGRU(ReadyLayer):
     def __init__(self, layer: GRULayer, known_size: int, make: MakeProduct) -> None:
         self._input = ReadyInput(layer, known_size, make, bias=layer.bias_ih_l0)
-        self._from_hidden = make(layer.weight_hh_l0, layer.bias_hh_l0)
+        self._from_hidden = make(layer.recurrent_weight(), layer.bias_hh_l0)
         self._gates = 2 * layer.hidden_size
 
     def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:
@@ -108,7 +111,7 @@ class _GRUSteps(Steps):
 class _ReadyNormedGRU(ReadyLayer):
     def __init__(self, layer: NormedGRULayer, known_size: int, make: MakeProduct) -> None:
         self._input = ReadyInput(layer, known_size, make, bias=None)
-        self._from_hidden = make(layer.weight_hh_l0)
+        self._from_hidden = make(layer.recurrent_weight())
         self._layer = layer
 
     def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:

@@ -43,10 +43,10 @@ class LSTMLayer(RecurrentLayer, nn.LSTM):
         """Read a whole sequence in one fused call; in a loop, where this CPU has no such kernel in bfloat16."""
         if inputs.device.type == "cpu" and low_precision_on_cpu() and not fuses_bfloat16():
             return self.read_in_steps(inputs, state)
-        first = (
-            None if state is None else (state.hidden.unsqueeze(0).contiguous(), state.cell.unsqueeze(0).contiguous())
-        )
-        outputs, (hidden, cell) = self(inputs, first)
+        state = self.start(inputs) if state is None else state
+        first = [part.unsqueeze(0).contiguous() for part in state]
+        weights = [self.weight_ih_l0, self.recurrent_weight(), self.bias_ih_l0, self.bias_hh_l0]
+        outputs, hidden, cell = torch.lstm(inputs, first, weights, True, 1, 0.0, self.training, False, True)
         return outputs, LayerState(hidden.squeeze(0), cell.squeeze(0))
 
     def ready(self, known_size: int, make: MakeProduct) -> ReadyLayer:
@@ -103,7 +103,7 @@ class NormedLSTMLayer(LSTMLayer):
 class _ReadyLSTM(ReadyLayer):
     def __init__(self, layer: LSTMLayer, known_size: int, make: MakeProduct) -> None:
         bias = layer.bias_ih_l0 + layer.bias_hh_l0
-        known, joined = _divide(layer.weight_ih_l0, layer.weight_hh_l0, known_size)
+        known, joined = _divide(layer.weight_ih_l0, layer.recurrent_weight(), known_size)
         self._from_known = make(known, bias) if known_size else None
         self._from_rest = make(joined, None if known_size else bias)
 
@@ -148,7 +148,7 @@ class _LSTMSteps(Steps):
 class _ReadyNormedLSTM(ReadyLayer):
     def __init__(self, layer: NormedLSTMLayer, known_size: int, make: MakeProduct) -> None:
         self._input = ReadyInput(layer, known_size, make, bias=None)
-        self._from_hidden = make(layer.weight_hh_l0)
+        self._from_hidden = make(layer.recurrent_weight())
         self._layer = layer
 
     def unroll(self, known: Float[Tensor, "batch len known"] | None) -> Steps:

@@ -61,12 +61,21 @@ def test_a_resumed_run_is_the_uninterrupted_one(commands: Commands, tmp_path: Pa
     assert (tmp_path / "whole" / model).read_bytes() == (tmp_path / "two" / model).read_bytes()
 
 
-def test_heads_that_do_not_divide_are_refused_before_anything_is_written(commands: Commands, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("model.transformer.heads=5", "5 heads do not divide embedding_size 32"),
+        ("model.dropout.recurrent=0.1", "a Transformer has no recurrent weights; remove this key"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(
+    commands: Commands, tmp_path: Path, setting: str, message: str
+) -> None:
     config = write_config(tmp_path, TINY)
-    done = commands("train", config, "model.transformer.heads=5", "--output", tmp_path / "run")
+    done = commands("train", config, setting, "--output", tmp_path / "run")
     assert done.status == 2
-    assert "model.transformer.heads" in done.err
-    assert "5 heads do not divide embedding_size 32" in done.err
+    assert setting.partition("=")[0] in done.err
+    assert message in done.err
     assert not (tmp_path / "run").exists()
 
 

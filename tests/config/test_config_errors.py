@@ -74,9 +74,13 @@ def test_the_exit_status_is_that_of_a_wrong_request():
         ("model.dropout=1.5", "expected a number below 1, got the number 1.5"),
         (
             "model.dropout=high",
-            "expected a number, or a mapping of embedding, state, output, recurrent and variational, got the text 'high'",
+            "expected a number, or a mapping of embedding, state, output, recurrent and variational, "
+            "got the text 'high'",
         ),
-        ("model.dropout=true", "expected a number, or a mapping of embedding, state, output, recurrent and variational, got true"),
+        (
+            "model.dropout=true",
+            "expected a number, or a mapping of embedding, state, output, recurrent and variational, got true",
+        ),
         (
             "model.attention=5",
             "expected the name of a mechanism, or a mapping of its parts (score, normalize, window, ...), "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -27,7 +28,7 @@ from reproductions.speeds import Grid, measure_speeds
 
 from seq2seq_attn import Translator, load_config
 from seq2seq_attn.data.corpus import SentencePair
-from seq2seq_attn.errors import DataError
+from seq2seq_attn.errors import ConfigError, DataError
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 
@@ -180,6 +181,9 @@ def test_a_damaged_outcome_is_named(finished, data, tmp_path, capsys):
         (["normalizers"], "it comes with the repository, or name the folder that holds toy/train.en with --data"),
         (["normalizers", "--also", "bahdanau"], "--also: normalizers compares more than attention mechanisms"),
         (["seed=1"], "the name of a reproduction comes first"),
+        (["recipe"], "recipe says nothing on toy; choose --corpus multi30k or tatoeba"),
+        (["recipe", "--corpus", "multi30k", "--only", "r-drop 5"], "did you mean 'R-drop 5'?"),
+        (["normalizers", "--only", "softmax"], "the claims of normalizers are about all its models"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_written(arguments, message, tmp_path, capsys):
@@ -216,17 +220,56 @@ def test_every_model_of_every_reproduction_can_be_built(name, corpus, tmp_path):
         for file in files.values():
             (tmp_path / file).touch()
     reproduction = REPRODUCTIONS[name]
-    plan = Plan(reproduction, CORPORA[corpus], tmp_path, tmp_path / "out", [1])
+    if reproduction.corpora and corpus not in reproduction.corpora:
+        with pytest.raises(ConfigError, match=f"says nothing on {corpus}; choose --corpus {reproduction.corpora[0]}"):
+            reproduction.judged_on(CORPORA[corpus])
+        return
+    judged = reproduction.judged_on(CORPORA[corpus])
+    plan = Plan(reproduction, judged, tmp_path, tmp_path / "out", [1])
     seen = []
     for variant in reproduction.variants:
         config = plan.config(variant, 7)
         assert config.seed == 7
-        assert set(config.data.test) == set(CORPORA[corpus].tests)
+        assert set(config.data.test) == set(judged.tests)
         model = build_model(config.model, source_vocabulary=9, target_vocabulary=11, padding=0)
         assert model.attends == (config.model.attention != "none")
-        seen.append((config.model, variant.replaces_unknown))
+        seen.append((config, variant.replaces_unknown))
     assert all(one not in seen[:number] for number, one in enumerate(seen))
     assert len({plan.outcome(variant, 1) for variant in reproduction.variants}) == len(seen)
+
+
+@pytest.fixture
+def captions(tmp_path: Path) -> Path:
+    """A tiny corpus with the files of Multi30k, without a test set."""
+    tiny.write_corpus(tmp_path / "tiny")
+    folder = tmp_path / "data" / "multi30k"
+    folder.mkdir(parents=True)
+    for ours, theirs in (("train", "train"), ("validation", "val")):
+        for side, suffix in (("en", "en"), ("pt", "de")):
+            text = (tmp_path / "tiny" / f"{ours}.{side}").read_bytes()
+            (folder / f"{theirs}.{suffix}.gz").write_bytes(gzip.compress(text))
+    return tmp_path / "data"
+
+
+def test_candidates_are_judged_on_validation_text_alone(captions, tmp_path, capsys):
+    small = [*SMALL, "tokenizer.kind=word", "training.schedule.warmup_steps=2"]
+    arguments = ["recipe", "--corpus", "multi30k", "--data", str(captions), "--output", str(tmp_path / "out")]
+    only = ["--only", "tied target embeddings", "--only", "no input feeding"]
+    assert main([*arguments, *only, *small]) == 0, capsys.readouterr().err
+    found = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert [one["variant"] for one in found["outcomes"]] == ["base", "tied target embeddings", "no input feeding"]
+    assert [one["text"] for one in found["claims"]] == [f"It helps: {name}" for name in only[1::2]]
+    references = gzip.decompress((captions / "multi30k" / "val.de.gz").read_bytes()).decode().splitlines()
+    page = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    scores = {}
+    for one in found["outcomes"]:
+        path = tmp_path / "out" / "outcomes" / one["variant"].replace(" ", "-") / "seed-1.json"
+        (hypotheses,) = json.loads(path.read_text(encoding="utf-8"))["hypotheses"].values()
+        scores[one["variant"]] = corpus_bleu(hypotheses, [references]).score
+    base = scores.pop("base")
+    assert f"| `base` | {base:.1f} | - |" in page
+    for name, score in scores.items():
+        assert f"| `{name}` | {score:.1f} | {score - base:+.1f} |" in page
 
 
 def test_real_corpora_are_found(real_data):

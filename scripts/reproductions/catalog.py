@@ -8,11 +8,12 @@ from .bahdanau_length import BAHDANAU_LENGTH
 from .luong_ablation import LUONG_ABLATION
 from .luong_attention import LUONG_ATTENTION
 from .normalizers import NORMALIZERS
+from .recipe import RECIPE
 from .reproduction import Reproduction
 from .transformer import TRANSFORMER_BOUGHT
 
 REPRODUCTIONS = {
-    one.name: one for one in (BAHDANAU_LENGTH, LUONG_ATTENTION, LUONG_ABLATION, NORMALIZERS, TRANSFORMER_BOUGHT)
+    one.name: one for one in (BAHDANAU_LENGTH, LUONG_ATTENTION, LUONG_ABLATION, NORMALIZERS, TRANSFORMER_BOUGHT, RECIPE)
 }
 """By name."""
 

@@ -37,11 +37,13 @@ class Claim:
         text: in our words.
         source: where the paper says it.
         check: looks whether it is so here.
+        about: the variants that it cannot do without.
     """
 
     text: str
     source: str
     check: Callable[[Results], Verdict]
+    about: tuple[str, ...] = ()
 
 
 def decide(difference: float, noise: float, evidence: str) -> Verdict:

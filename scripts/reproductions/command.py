@@ -48,8 +48,8 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     if "=" in options.name:
         raise UserError(f"{options.name}: the name of a reproduction comes first; --list shows them")
-    reproduction = find_reproduction(options.name).with_more(options.also or ())
-    corpus = find_corpus(options.corpus)
+    reproduction = find_reproduction(options.name).with_more(options.also or ()).only(options.only or ())
+    corpus = reproduction.judged_on(find_corpus(options.corpus))
     output = options.output or Path("runs") / "reproductions" / f"{reproduction.name}-{corpus.name}"
     seeds, more = _seeds(options.seeds)
     plan = Plan(reproduction, corpus, options.data, output, seeds, [*options.overrides, *more])
@@ -88,5 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", nargs="+", default=["1"], metavar="N", help="of every model (default: 1)")
     parser.add_argument(
         "--also", action="append", metavar="ATTENTION", help="a mechanism beside those compared; may be repeated"
+    )
+    parser.add_argument(
+        "--only", action="append", metavar="MODEL", help="of recipe: a candidate, the others are left out; repeatable"
     )
     return parser

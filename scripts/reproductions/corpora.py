@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seq2seq_attn.errors import DataError, UserError, did_you_mean
 
 ROOT = Path(__file__).resolve().parents[2]
+HELD_OUT = "validation_text"
+"""Name of the validation text where it takes the place of test sets."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Corpus:
     def has_gold(self) -> bool:
         """Whether word alignments of its test sets are known."""
         return all("alignments" in self.splits[name] for name in self.tests)
+
+    def on_validation(self) -> Corpus:
+        """Return the same corpus with its validation text in the place of test sets."""
+        learned = {name: self.splits[name] for name in ("train", "validation")}
+        return replace(self, splits={**learned, HELD_OUT: self.splits["validation"]})
 
     def overrides(self, data: Path | None) -> list[str]:
         """Say where the text is, as overrides of a configuration.

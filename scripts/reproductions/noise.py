@@ -33,7 +33,7 @@ def better(text: str, source: str, first: str, others: Sequence[str], what: str 
     def check(results: Results) -> Verdict:
         return all_of([compare(results, first, other, what) for other in others])
 
-    return Claim(text, source, check)
+    return Claim(text, source, check, about=(first, *others))
 
 
 def less(text: str, source: str, order: Sequence[str], what: str) -> Claim:
@@ -42,7 +42,7 @@ def less(text: str, source: str, order: Sequence[str], what: str) -> Claim:
     def check(results: Results) -> Verdict:
         return all_of([compare(results, low, high, what, lower=True) for high, low in pairwise(order)])
 
-    return Claim(text, source, check)
+    return Claim(text, source, check, about=tuple(order))
 
 
 def compare(results: Results, first: str, second: str, what: str = BLEU, *, lower: bool | None = None) -> Verdict:

@@ -26,7 +26,8 @@ NOISE = (
 
 def write_page(plan: Plan, results: Results) -> str:
     """Write table, picture and numbers into the output folder; return the page."""
-    judged = [(claim, claim.check(results)) for claim in plan.reproduction.claims(plan.corpus)]
+    claims = [one for one in plan.reproduction.claims(plan.corpus) if set(one.about) <= set(results.variants)]
+    judged = [(claim, claim.check(results)) for claim in claims]
     table = plan.reproduction.table(results)
     page = format_page(plan, results, table, judged)
     plan.reproduction.draw(results, plan.output / PICTURE)

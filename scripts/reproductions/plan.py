@@ -56,10 +56,13 @@ class Plan:
             DataError: if the text is not there.
         """
         own = self.reproduction.settings_of(variant, self.corpus)
-        return load_config(
+        config = load_config(
             self.corpus.config,
             [*self.corpus.overrides(self.data), *_merged(own, self.overrides), *more, f"seed={seed}"],
         )
+        # overrides add to the sets of the file, which would stay
+        judged = {name: config.data.test[name] for name in self.corpus.tests}
+        return config.model_copy(update={"data": config.data.model_copy(update={"test": judged})})
 
     def run(self, variant: Variant, seed: int) -> Path:
         """Return the run folder of a training."""

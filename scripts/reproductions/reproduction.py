@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarking.specs import parse_spec
 
 from seq2seq_attn.config.schema import ModelConfig
-from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.errors import ConfigError, did_you_mean
 
 from .claims import Claim
 from .corpora import Corpus
@@ -60,6 +60,9 @@ class Reproduction:
         sized: makes of the network of a variant one whose states have a size, for speeds.
         aligns: whether its table has an alignment error rate, where word alignments are known.
         takes_more: whether other attention mechanisms can be put beside the variants.
+        candidates: whether all variants but the first are candidates, each to be compared with the first alone, on
+            validation text: then some can be left out, and test sets are not touched.
+        corpora: names of those that it says something on; all if empty.
     """
 
     name: str
@@ -76,6 +79,8 @@ class Reproduction:
     sized: Callable[[ModelConfig, int], ModelConfig] | None = None
     aligns: bool = False
     takes_more: bool = False
+    candidates: bool = False
+    corpora: tuple[str, ...] = ()
 
     def with_more(self, mechanisms: Sequence[str]) -> Reproduction:
         """Put other attention mechanisms beside the variants.
@@ -92,6 +97,38 @@ class Reproduction:
         specs = [parse_spec(text) for text in dict.fromkeys(mechanisms) if text not in known]
         more = [Variant(spec.text, tuple(spec.overrides())) for spec in specs]
         return replace(self, variants=(*self.variants, *more))
+
+    def judged_on(self, corpus: Corpus) -> Corpus:
+        """Return a corpus with the text that models are compared on as its test sets.
+
+        Raises:
+            ConfigError: if there is nothing to be seen on this corpus.
+        """
+        if self.corpora and corpus.name not in self.corpora:
+            raise ConfigError(f"{self.name} says nothing on {corpus.name}; choose --corpus {' or '.join(self.corpora)}")
+        return corpus.on_validation() if self.candidates else corpus
+
+    def only(self, names: Sequence[str]) -> Reproduction:
+        """Keep some of the candidates, and what they are compared with.
+
+        Args:
+            names: of variants; all if there are none.
+
+        Raises:
+            ConfigError: if one is unknown, or claims are about all of them.
+        """
+        if not names:
+            return self
+        if not self.candidates:
+            raise ConfigError(f"--only: the claims of {self.name} are about all its models; leave this option out")
+        first, *others = self.variants
+        known = [variant.name for variant in self.variants]
+        for name in names:
+            if name not in known:
+                raise ConfigError(
+                    f"--only {name!r}: no such model{did_you_mean(name, known)} (known: {', '.join(known)})"
+                )
+        return replace(self, variants=(first, *(one for one in others if one.name in names)))
 
     def trained_as(self, variant: Variant) -> Variant:
         """Return the variant whose training this one shares, itself as a rule."""

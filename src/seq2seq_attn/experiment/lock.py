@@ -17,6 +17,9 @@ LOCK = ".lock"
 NOT_KNOWN = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EOPNOTSUPP})
 """What file systems without locks answer; a run there is not guarded."""
 
+PATIENCE = 100
+"""How often a folder may vanish under our hands before it is one in which nothing can be made."""
+
 _held: set[int] = set()
 
 
@@ -39,14 +42,19 @@ class RunLock:
         self.folder = folder
         self._path = folder / LOCK
         self._descriptor: int | None = None
-        self._made: list[Path] = []
+        self._made: set[Path] = set()
 
     def __enter__(self) -> RunLock:
         try:
-            self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
-            self.folder.mkdir(parents=True, exist_ok=True)
+            missing = 0
             while self._descriptor is None:
-                self._descriptor = self._take()
+                try:
+                    self._make_folder()
+                    self._descriptor = self._take()
+                except FileNotFoundError:  # another one has just ended and taken its empty folder away
+                    missing += 1
+                    if missing == PATIENCE:
+                        raise
             _held.add(self._descriptor)
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
@@ -67,6 +75,10 @@ class RunLock:
             with contextlib.suppress(OSError):
                 self._path.unlink()
             self._release()
+
+    def _make_folder(self) -> None:
+        self._made |= {path for path in (self.folder, *self.folder.parents) if not path.exists()}
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     def _take(self) -> int | None:
         """Open and lock the file; None if it has lost its name in between, to one who has just ended."""
@@ -100,7 +112,7 @@ class RunLock:
             _held.discard(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
-        for path in self._made:
+        for path in sorted(self._made, key=lambda path: len(path.parts), reverse=True):
             try:
                 path.rmdir()
             except OSError:  # something is in it, as it should be

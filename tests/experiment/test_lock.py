@@ -156,10 +156,13 @@ def test_where_no_folder_can_be_made_is_said_at_once() -> None:
 OWNER = """
 import os, pathlib, sys, time
 from seq2seq_attn.experiment.lock import RunLock
+ready, started = os.pipe()
 with RunLock(pathlib.Path(sys.argv[1])):
     worker = os.fork()
     if not worker:
+        os.write(started, b"!")  # a process that is killed before its worker runs at all leaves it the lock
         time.sleep(60)
+    os.read(ready, 1)
     print(worker, flush=True)
     time.sleep(60)
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -267,9 +268,12 @@ def test_candidates_are_judged_on_validation_text_alone(captions, tmp_path, caps
         (hypotheses,) = json.loads(path.read_text(encoding="utf-8"))["hypotheses"].values()
         scores[one["variant"]] = corpus_bleu(hypotheses, [references]).score
     base = scores.pop("base")
-    assert f"| `base` | {base:.1f} | - |" in page
+    rows = {cells[1]: cells[2:-1] for cells in (re.split(r" ?\| ?", line) for line in page.splitlines()) if cells[1:]}
+    assert (rows["`base`"][0], rows["`base`"][-2:]) == (f"{base:.1f}", ["-", "1.00"])
     for name, score in scores.items():
-        assert f"| `{name}` | {score:.1f} | {score - base:+.1f} |" in page
+        assert (rows[f"`{name}`"][0], rows[f"`{name}`"][-2]) == (f"{score:.1f}", f"{score - base:+.1f}")
+    (command,) = (line for line in page.splitlines() if line.startswith("    python scripts/reproduce.py"))
+    assert shlex.split(command)[2:9] == ["recipe", "--corpus", "multi30k", *only]
 
 
 def test_real_corpora_are_found(real_data):

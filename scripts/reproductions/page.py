@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,10 +42,8 @@ def write_page(plan: Plan, results: Results) -> str:
 def format_page(plan: Plan, results: Results, table: Table, judged: Sequence[tuple[Claim, Verdict]]) -> str:
     """Write the page in Markdown."""
     reproduction, corpus = plan.reproduction, plan.corpus
-    seeds = " ".join(map(str, results.seeds))
-    command = " ".join(
-        ["python scripts/reproduce.py", reproduction.name, "--corpus", corpus.name, "--seeds", seeds, *plan.overrides]
-    )
+    options = [*reproduction.options, "--seeds", *map(str, results.seeds), *plan.overrides]
+    command = shlex.join(["python", "scripts/reproduce.py", reproduction.name, "--corpus", corpus.name, *options])
     departs = [corpus.departs, *reproduction.departs]
     if reproduction.aligns and not corpus.has_gold:
         departs.append(

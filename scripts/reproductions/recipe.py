@@ -14,7 +14,7 @@ from .outcome import BLEU, PERPLEXITY
 from .pictures import draw_bars
 from .reproduction import Reproduction, Variant
 from .results import Results
-from .tables import DIGITS, HEADS, Table
+from .tables import Table, score_table
 
 BASE = "base"
 
@@ -86,18 +86,17 @@ def _minutes(results: Results, name: str) -> float:
 
 
 def _table(results: Results) -> Table:
-    rows = []
-    for name in results.variants:
-        cells = [results.shown(name, what, digits=DIGITS.get(what, 1)) for what in (BLEU, PERPLEXITY)]
-        cost = _minutes(results, name) / _minutes(results, BASE)
-        parameters = results.outcomes[name, results.seeds[0]].parameters
-        rows.append([f"`{name}`", cells[0], gain(results, name), cells[1], f"{parameters:,}", f"{cost:.2f}"])
-    head = ["model", HEADS[BLEU], "gain", HEADS[PERPLEXITY], "parameters", "time"]
+    scores = score_table(results, [BLEU, PERPLEXITY])
+    base = _minutes(results, BASE)
+    rows = [
+        [*cells, gain(results, name), f"{_minutes(results, name) / base:.2f}"]
+        for name, cells in zip(results.variants, scores.rows, strict=True)
+    ]
     note = (
-        "Gains are means over seeds and their standard errors. Time is that of training, the base's 1, and means "
-        "nothing where other programs ran beside it. Perplexities compare where the vocabulary is the same."
+        "Gains are in BLEU, means over seeds and their standard errors. Time is that of training, the base's 1, and "
+        "says little where other programs ran beside it. Perplexities compare where the vocabulary is the same."
     )
-    return Table(head, rows, note)
+    return Table([*scores.head, "gain", "time"], rows, note)
 
 
 def _draw(results: Results, output: Path) -> None:

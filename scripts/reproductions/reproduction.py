@@ -63,6 +63,7 @@ class Reproduction:
         candidates: whether all variants but the first are candidates, each to be compared with the first alone, on
             validation text: then some can be left out, and test sets are not touched.
         corpora: names of those that it says something on; all if empty.
+        options: of the command line that have changed its variants.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Reproduction:
     takes_more: bool = False
     candidates: bool = False
     corpora: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     def with_more(self, mechanisms: Sequence[str]) -> Reproduction:
         """Put other attention mechanisms beside the variants.
@@ -96,7 +98,8 @@ class Reproduction:
         known = {variant.name for variant in self.variants}
         specs = [parse_spec(text) for text in dict.fromkeys(mechanisms) if text not in known]
         more = [Variant(spec.text, tuple(spec.overrides())) for spec in specs]
-        return replace(self, variants=(*self.variants, *more))
+        options = [word for variant in more for word in ("--also", variant.name)]
+        return replace(self, variants=(*self.variants, *more), options=(*self.options, *options))
 
     def judged_on(self, corpus: Corpus) -> Corpus:
         """Return a corpus with the text that models are compared on as its test sets.
@@ -128,7 +131,9 @@ class Reproduction:
                 raise ConfigError(
                     f"--only {name!r}: no such model{did_you_mean(name, known)} (known: {', '.join(known)})"
                 )
-        return replace(self, variants=(first, *(one for one in others if one.name in names)))
+        options = [word for name in names for word in ("--only", name)]
+        kept = (first, *(one for one in others if one.name in names))
+        return replace(self, variants=kept, options=(*self.options, *options))
 
     def trained_as(self, variant: Variant) -> Variant:
         """Return the variant whose training this one shares, itself as a rule."""

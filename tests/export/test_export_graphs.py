@@ -30,12 +30,13 @@ def _compare() -> str:
 
 
 @pytest.fixture(scope="module")
-def differences(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> dict[str, Any]:
+def differences(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Any]:
     """How far the graphs of each model are from it, and what is said of models that there are none of.
 
     Made once for a run of the tests: the first of its processes that gets here makes it, while the others wait.
     """
-    made = tmp_path_factory.getbasetemp().parent / f"graphs-{testrun_uid}.json"
+    own = tmp_path_factory.getbasetemp()
+    made = (own if worker_id == "master" else own.parent) / "graphs.json"
     with FileLock(made.with_suffix(".lock")):
         if not made.exists():
             made.write_text(_compare(), encoding="utf-8")

@@ -40,9 +40,9 @@ class GRULayer(RecurrentLayer, nn.GRU):
         self, inputs: Float[Tensor, "batch len input"], state: LayerState | None = None
     ) -> tuple[Float[Tensor, "batch len hidden"], LayerState]:
         """Read a whole sequence in one fused call."""
-        state = self.start(inputs) if state is None else state
+        zeros = inputs.new_zeros(1, inputs.shape[0], self.hidden_size)
+        first = zeros if state is None else state.hidden.unsqueeze(0).contiguous()
         weights = [self.weight_ih_l0, self.recurrent_weight(), self.bias_ih_l0, self.bias_hh_l0]
-        first = state.hidden.unsqueeze(0).contiguous()
         outputs, hidden = torch.gru(inputs, first, weights, True, 1, 0.0, self.training, False, True)
         hidden = hidden.squeeze(0)
         return outputs, LayerState(hidden, hidden[:, :0])

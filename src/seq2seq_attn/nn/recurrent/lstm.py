@@ -43,8 +43,8 @@ class LSTMLayer(RecurrentLayer, nn.LSTM):
         """Read a whole sequence in one fused call; in a loop, where this CPU has no such kernel in bfloat16."""
         if inputs.device.type == "cpu" and low_precision_on_cpu() and not fuses_bfloat16():
             return self.read_in_steps(inputs, state)
-        state = self.start(inputs) if state is None else state
-        first = [part.unsqueeze(0).contiguous() for part in state]
+        zeros = inputs.new_zeros(1, inputs.shape[0], self.hidden_size)
+        first = [zeros, zeros] if state is None else [part.unsqueeze(0).contiguous() for part in state]
         weights = [self.weight_ih_l0, self.recurrent_weight(), self.bias_ih_l0, self.bias_hh_l0]
         outputs, hidden, cell = torch.lstm(inputs, first, weights, True, 1, 0.0, self.training, False, True)
         return outputs, LayerState(hidden.squeeze(0), cell.squeeze(0))

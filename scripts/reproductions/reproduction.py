@@ -129,7 +129,7 @@ class Reproduction:
         for name in names:
             if name not in known:
                 raise ConfigError(
-                    f"--only {name!r}: no such model{did_you_mean(name, known)} (known: {', '.join(known)})"
+                    f"--only {name!r}: no such model{did_you_mean(name, known)} (known: {'; '.join(known)})"
                 )
         options = [word for name in names for word in ("--only", name)]
         kept = (first, *(one for one in others if one.name in names))

@@ -1,6 +1,6 @@
 """Is one variant better than another here, or would other sentences or another seed have turned it round?
 
-One seed: the BLEU of two variants differs if paired bootstrap resampling of the test set says so (p < 0.05). Of all
+One seed: the BLEU of two variants differs if paired bootstrap resampling of the sentences says so (p < 0.05). Of all
 other numbers one seed does not tell the noise, so nothing is decided. Several seeds: a difference has to be more
 than twice its standard error over the seeds, each seed compared with itself; and for BLEU the bootstrap, over the
 translations of all seeds together, has to agree.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from seq2seq_attn.config.types import CountOrZero, Files, Positive, Section, Text, wrong
+from seq2seq_attn.config.types import Count, CountOrZero, Files, Positive, Section, Text, wrong
 
 
 def _tag_name(tag: str) -> str:
@@ -20,8 +20,11 @@ TagName = Annotated[str, AfterValidator(_tag_name)]
 
 
 class AnyCorpus(Section):
-    """What every kind of corpus may have: gold word alignments, a weight, a tag."""
+    """What every kind of corpus may have: a number of pairs, gold word alignments, a weight, a tag."""
 
+    pairs: Count | None = Field(
+        default=None, description="How many of its pairs are read, from the first one on; null: all."
+    )
     alignments: Files | None = Field(
         default=None,
         description="Word alignments, in Pharaoh format (a line per pair: `0-0 1-2`) or NAACL format; a file for each "
@@ -80,7 +83,7 @@ class ParquetCorpus(AnyCorpus):
 
 
 NOT_TEXT = frozenset(AnyCorpus.model_fields)
-"""The keys that do not say what the text is."""
+"""The keys that do not say where the text is."""
 
 FORMATS = ("tsv", "jsonl", "parquet")  # the key that names the files also names the format
 FILES_KEY = {"text": "source"} | {name: name for name in FORMATS}

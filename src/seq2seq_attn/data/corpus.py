@@ -12,12 +12,15 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple, TypeVar, cast
 
-from seq2seq_attn.config.corpora import CorpusConfig, JsonlCorpus, ParquetCorpus, TextCorpus, TsvCorpus
+from seq2seq_attn.config.corpora import AnyCorpus, CorpusConfig, JsonlCorpus, ParquetCorpus, TextCorpus, TsvCorpus
 from seq2seq_attn.errors import DataError, did_you_mean
 from seq2seq_attn.libraries import optional_import
+
+_Item = TypeVar("_Item")
 
 
 class SentencePair(NamedTuple):
@@ -33,14 +36,36 @@ def read_corpus(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[Sente
     Raises:
         DataError: if a file is missing, damaged, or does not fit its partner.
     """
-    tag = getattr(corpus, "tag", None)
-    if tag is None:
-        yield from _read_plain(corpus)
-    else:
-        yield from (SentencePair(f"{tag} {source}", target) for source, target in _read_plain(corpus))
+    if not isinstance(corpus, AnyCorpus):
+        for part in corpus:
+            yield from read_corpus(part)
+        return
+    for source, target in first_pairs(corpus, _read_files(corpus)):
+        yield SentencePair(source if corpus.tag is None else f"{corpus.tag} {source}", target)
 
 
-def _read_plain(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[SentencePair]:
+def first_pairs(corpus: CorpusConfig, items: Iterable[_Item]) -> Iterator[_Item]:
+    """Keep of what is read of a corpus, an item for each pair, as many as it asks for.
+
+    Raises:
+        DataError: if there are fewer.
+    """
+    if corpus.pairs is None:
+        yield from items
+        return
+    missing = corpus.pairs
+    for item in islice(items, corpus.pairs):
+        yield item
+        missing -= 1
+    if missing:
+        files = ", ".join(corpus_files(corpus))
+        raise DataError(
+            f"{files}: {_count(corpus.pairs - missing, 'pair')} in all, but the first {corpus.pairs} are asked for; "
+            "write a smaller number of pairs, or null for all"
+        )
+
+
+def _read_files(corpus: CorpusConfig) -> Iterator[SentencePair]:
     match corpus:
         case TextCorpus():
             for source, target in _text_files(corpus):
@@ -54,9 +79,6 @@ def _read_plain(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[Sente
         case ParquetCorpus():
             for path in corpus.parquet:
                 yield from _read_parquet(path, corpus.source, corpus.target)
-        case _:
-            for part in corpus:
-                yield from read_corpus(part)
 
 
 def corpus_files(corpus: CorpusConfig | Iterable[CorpusConfig]) -> list[str]:
@@ -77,6 +99,8 @@ def corpus_files(corpus: CorpusConfig | Iterable[CorpusConfig]) -> list[str]:
 def by_file(corpus: CorpusConfig) -> list[CorpusConfig]:
     """Take a corpus apart into one for each of its files, or pairs of files, with the alignments that go with it.
 
+    Each is of all pairs of its files: how many are asked for can be counted over all of them only.
+
     Raises:
         DataError: if its files are no pairs.
     """
@@ -91,7 +115,8 @@ def by_file(corpus: CorpusConfig) -> list[CorpusConfig]:
             files = [{"parquet": (path,)} for path in corpus.parquet]
     alignments = [None] * len(files) if corpus.alignments is None else [(path,) for path in corpus.alignments]
     return [
-        corpus.model_copy(update={**paths, "alignments": links}) for paths, links in zip(files, alignments, strict=True)
+        corpus.model_copy(update={**paths, "alignments": links, "pairs": None})
+        for paths, links in zip(files, alignments, strict=True)
     ]
 
 

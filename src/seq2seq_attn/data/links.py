@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from seq2seq_attn.alignment import LinkFormat, Links, NumberedLink, ReferenceLinks, parse_naacl, parse_pharaoh
 from seq2seq_attn.config.corpora import FILES_KEY, CorpusConfig, corpus_format
-from seq2seq_attn.data.corpus import SentencePair, by_file, read_corpus, read_lines
+from seq2seq_attn.data.corpus import SentencePair, by_file, first_pairs, read_corpus, read_lines
 from seq2seq_attn.errors import DataError
 
 
@@ -89,14 +89,18 @@ def read_linked(corpus: Iterable[CorpusConfig]) -> Iterator[AlignedPair]:
         DataError: if a file is missing, damaged, or does not fit its partner.
     """
     for part in corpus:
-        for single in by_file(part):
-            if single.alignments is None:
-                yield from (AlignedPair(pair, None) for pair in read_corpus(single))
-            else:
-                text = getattr(single, FILES_KEY[corpus_format(single)])[0]
-                plain = read_corpus(single.model_copy(update={"tag": None}))
-                aligned = read_aligned(plain, single.alignments[0], text=text)
-                yield from aligned if single.tag is None else (_tagged(one, single.tag) for one in aligned)
+        yield from first_pairs(part, _read_linked_files(part))
+
+
+def _read_linked_files(corpus: CorpusConfig) -> Iterator[AlignedPair]:
+    for single in by_file(corpus):
+        if single.alignments is None:
+            yield from (AlignedPair(pair, None) for pair in read_corpus(single))
+        else:
+            text = getattr(single, FILES_KEY[corpus_format(single)])[0]
+            plain = read_corpus(single.model_copy(update={"tag": None}))
+            aligned = read_aligned(plain, single.alignments[0], text=text)
+            yield from aligned if single.tag is None else (_tagged(one, single.tag) for one in aligned)
 
 
 def _tagged(aligned: AlignedPair, tag: str) -> AlignedPair:

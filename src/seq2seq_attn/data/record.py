@@ -88,7 +88,8 @@ def digest_corpus(corpus: Iterable[CorpusConfig], digests: Digests) -> str:
         files = corpus_files(part)
         kind = corpus_format(part)
         columns = {} if kind == "text" else part.model_dump(mode="json", exclude={kind, *NOT_TEXT})
-        total.update(json.dumps([kind, columns, len(files)], sort_keys=True).encode())
+        first = {} if part.pairs is None else {"pairs": part.pairs}
+        total.update(json.dumps([kind, columns | first, len(files)], sort_keys=True).encode())
         for path in files:
             total.update(digests.of(path).encode())
     return total.hexdigest()

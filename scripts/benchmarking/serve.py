@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import torch
 from tqdm import tqdm
 
-from seq2seq_attn.data.corpus import read_lines
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.errors import ConfigError, DataError
 from seq2seq_attn.runtime import Precision
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from seq2seq_attn.checkpoint import Checkpoint, load_checkpoint
 from seq2seq_attn.data.batching import collate_source
-from seq2seq_attn.data.corpus import read_lines
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK, Tokenizers
 from seq2seq_attn.decoding import BeamSearch, GreedySearch, LengthLimit, Scoring, Search, StepModel
 from seq2seq_attn.errors import ConfigError, DataError

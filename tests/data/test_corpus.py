@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from seq2seq_attn.config.schema import CorpusConfig
-from seq2seq_attn.data.corpus import SentencePair, corpus_files, read_corpus, read_lines, read_stream
+from seq2seq_attn.data.corpus import SentencePair, corpus_files, read_corpus
+from seq2seq_attn.data.lines import read_lines, read_stream
 from seq2seq_attn.errors import DataError
 
 ADAPTER = TypeAdapter(CorpusConfig)

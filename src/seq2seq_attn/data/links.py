@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from seq2seq_attn.alignment import LinkFormat, Links, NumberedLink, ReferenceLinks, parse_naacl, parse_pharaoh
 from seq2seq_attn.config.corpora import FILES_KEY, CorpusConfig, corpus_format
-from seq2seq_attn.data.corpus import SentencePair, by_file, first_pairs, read_corpus, read_lines
+from seq2seq_attn.data.corpus import SentencePair, by_file, first_pairs, read_corpus
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.errors import DataError
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from seq2seq_attn.config.corpora import NOT_TEXT, CorpusConfig, corpus_format
-from seq2seq_attn.data.corpus import corpus_files, open_file
+from seq2seq_attn.data.corpus import corpus_files
+from seq2seq_attn.data.lines import open_file
 from seq2seq_attn.files import write_atomic
 
 RECORD_FILE = "made_of.json"

@@ -12,7 +12,7 @@ from seq2seq_attn import __version__
 from seq2seq_attn.checkpoint.folders import TOKENIZER, find_checkpoint, read_run_config
 from seq2seq_attn.checkpoint.info import MODEL, check_files, read_info
 from seq2seq_attn.config.schema import DecodingConfig
-from seq2seq_attn.data.corpus import read_lines
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.errors import DataError
 from seq2seq_attn.experiment.run_folder import EVALUATION
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TypeVar
 
-from seq2seq_attn.data.corpus import read_lines, read_stream
+from seq2seq_attn.data.lines import read_lines, read_stream
 from seq2seq_attn.errors import DataError
 from seq2seq_attn.translation import Constraint, read_constraints
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from seq2seq_attn.config.schema import DecodingConfig, TextCorpus
-from seq2seq_attn.data.corpus import read_corpus, read_lines
+from seq2seq_attn.data.corpus import read_corpus
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.errors import DataError
 from seq2seq_attn.experiment.reading import chunks
 from seq2seq_attn.translation import Translation, Translator

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
 from seq2seq_attn.config.schema import Config, TextCorpus
-from seq2seq_attn.data.corpus import SentencePair, read_corpus, read_lines
+from seq2seq_attn.data.corpus import SentencePair, read_corpus
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.errors import ConfigError, DataError, did_you_mean
 from seq2seq_attn.exported import is_exported
 from seq2seq_attn.translation.members import split_runs

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq_attn.data.corpus import read_lines
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.data.tokenizers import UNK, Tokenizer
 from seq2seq_attn.decoding import Demands
 from seq2seq_attn.decoding.rules import ForbiddenPhrases

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seq_attn.data.corpus import read_lines
+from seq2seq_attn.data.lines import read_lines
 from seq2seq_attn.data.tokenizers import UNK, UNKNOWN_TEXT, Tokenizers
 from seq2seq_attn.errors import DataError
 

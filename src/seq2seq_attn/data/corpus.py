@@ -32,8 +32,11 @@ def read_corpus(corpus: CorpusConfig | Iterable[CorpusConfig]) -> Iterator[Sente
         for part in corpus:
             yield from read_corpus(part)
         return
-    for source, target in first_pairs(corpus, _read_files(corpus)):
-        yield SentencePair(source if corpus.tag is None else f"{corpus.tag} {source}", target)
+    pairs = first_pairs(corpus, _read_files(corpus))
+    if corpus.tag is None:
+        yield from pairs
+    else:
+        yield from (SentencePair(f"{corpus.tag} {source}", target) for source, target in pairs)
 
 
 def first_pairs(corpus: CorpusConfig, items: Iterable[_Item]) -> Iterator[_Item]:

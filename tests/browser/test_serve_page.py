@@ -132,7 +132,7 @@ def test_what_looks_like_markup_is_text(open_page):
 
 
 def test_too_much_text_is_refused_in_words(open_page, watch):
-    watch.expect_error("413")
+    watch.expect_error("status of 413")
     open_page.fill(SOURCE, "one two " * 12_500)
     status = open_page.locator("#status")
     expect(status).to_have_text(re.compile(r"9 characters, but 5,000 are allowed: send 5,000"))
@@ -173,7 +173,7 @@ def test_keys_alone_are_enough(open_page):
 
 
 def test_a_token_is_asked_for_once(page, watch, translator):
-    watch.expect_error("401")
+    watch.expect_error("status of 401")
     with running(translator, token="let-me-in") as server:
         page.goto(server.url)
         dialog = page.get_by_role("dialog")

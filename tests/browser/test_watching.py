@@ -121,10 +121,10 @@ def test_expected_errors_pass_and_must_come(browser, tmp_path: Path) -> None:
         page.goto(address)
         with page.expect_console_message():
             page.evaluate("fetch('nothing.json')")
-        watch.expect_error("404")
+        watch.expect_error("status of 404")
         watch.check()
-        watch.expect_error("429")
-        with pytest.raises(AssertionError, match="no error in the page matches '429'"):
+        watch.expect_error("status of 429")
+        with pytest.raises(AssertionError, match="no error in the page matches 'status of 429'"):
             watch.check()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Generator
 from pathlib import Path
 
 # Two processes that each start as many threads as there are cores slow each other down tenfold,
@@ -18,8 +19,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 import jaxtyping
 import pytest
 
-# Every annotation of the package, shapes included, is executed while tests run. This has to stand
-# before the first import of the package: no import of it may move above this line.
+# The annotations of the package, shapes included, can be executed while tests run (in which of them is chosen
+# below). This has to stand before the first import of the package: no import of it may move above this line.
 jaxtyping.install_import_hook("seq2seq_attn", "shape_checks.check")
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +28,9 @@ ROOT = Path(__file__).parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--exhaustive", action="store_true", help="interrupt trainings wherever it is possible, not here and there"
+        "--exhaustive",
+        action="store_true",
+        help="interrupt trainings, and execute annotations, wherever it is possible, not here and there",
     )
 
 
@@ -46,19 +49,27 @@ def real_data() -> Path:
     return folder
 
 
-def _unchecked() -> Iterator[None]:
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+CHECKED = pytest.StashKey[bool]()
 
 
-@pytest.fixture
-def unchecked_shapes() -> Iterator[None]:
-    """Annotations are not executed: for tests that call many thousand times what others call under check."""
-    yield from _unchecked()
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose the tests that execute annotations: of each function the first case, and every tenth after it.
+
+    Executed annotations cost more than what they annotate, and the cases of a function give the same arguments
+    in other sizes. ``--exhaustive`` and the marker ``checked_shapes`` check all; ``unchecked_shapes`` none,
+    for tests that call many thousand times what others call under check.
+    """
+    cases: dict[str, int] = defaultdict(int)
+    for item in items:
+        function = item.nodeid.partition("[")[0]
+        wanted = (
+            cases[function] % 10 == 0 or config.getoption("--exhaustive") or item.get_closest_marker("checked_shapes")
+        )
+        item.stash[CHECKED] = bool(wanted) and item.get_closest_marker("unchecked_shapes") is None
+        cases[function] += 1
 
 
-@pytest.fixture(scope="module")
-def unchecked_shapes_of_module() -> Iterator[None]:
-    """The same, for examples that hypothesis makes up: it refuses fixtures that are made anew for a test."""
-    yield from _unchecked()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    jaxtyping.config.update("jaxtyping_disable", not item.stash[CHECKED])
+    return (yield)

@@ -26,7 +26,7 @@ from seq2seq_attn.training.objectives.likelihood import LikelihoodObjective
 from seq2seq_attn.training.optimizers import build_optimizer
 from seq2seq_attn.training.updater import Updater
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unchecked_shapes")]
+pytestmark = [pytest.mark.slow, pytest.mark.unchecked_shapes]
 
 PAD, BOS, EOS, FIRST_WORD, VOCABULARY = 0, 2, 3, 4, 12
 SHORT, LONG = (3, 8), (8, 12)  # words in a sentence

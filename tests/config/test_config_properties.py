@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seq2seq_attn.config import Config, dump_config, load_config, parse_config
 from seq2seq_attn.errors import ConfigError
 
-pytestmark = pytest.mark.usefixtures("unchecked_shapes_of_module")
+pytestmark = pytest.mark.unchecked_shapes
 
 relaxed = settings(deadline=None)  # a busy machine is not a bug
 

@@ -72,7 +72,7 @@ def test_a_number_of_ten_thousand_digits(complaint):
     )
 
 
-@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.unchecked_shapes
 def test_a_few_lines_that_stand_for_billions_of_values(complaint):
     rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]

@@ -159,7 +159,7 @@ def search_all(model: Any, search: Search, texts: list[list[int]], size: int, or
     return [found[number] for number in range(len(texts))]
 
 
-@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.unchecked_shapes
 @pytest.mark.parametrize("attention", [*attention_names(), None], ids=lambda name: name or "transformer")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_sentence_has_the_same_translation_in_any_batch(attention, precision):

@@ -209,6 +209,7 @@ def wrong_arguments() -> list[tuple[Tensor, Tensor, Tensor]]:
     ]
 
 
+@pytest.mark.checked_shapes
 @pytest.mark.parametrize("arguments", wrong_arguments(), ids=["lengths", "targets", "type", "axes"])
 def test_annotations_are_really_executed(arguments):
     """If this fails, no other test checks shapes: the import hook of conftest.py came too late."""

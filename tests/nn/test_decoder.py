@@ -159,7 +159,7 @@ def test_garbage_in_padding_of_the_encoder_changes_nothing(case, garbage):
         assert torch.equal(clean, spoilt)
 
 
-@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.unchecked_shapes
 @every_case
 def test_gradients_are_those_of_finite_differences(case):
     setting = Setting(case, 2, True, embedding_size=2, sizes=TINY)

@@ -61,7 +61,7 @@ def test_the_same_at_any_batch_size(name: str, beam_size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.unchecked_shapes
 @pytest.mark.parametrize("case", [case for case in CASES if case != papers_wiring(MECHANISMS[0])], ids=str)
 def test_every_mechanism_in_every_wiring(case) -> None:
     check_any_batch(small_translator(case, beam_size=2), varied=False)

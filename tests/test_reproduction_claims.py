@@ -79,6 +79,21 @@ def test_bleu_is_decided_beyond_noise_only(first, second, finding, seeds):
     assert f"first {results.mean('first', BLEU):.2f}" in verdict.evidence
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_models_that_have_learned_nothing_are_not_compared(seeds):
+    """Standing for: 0.02 BLEU held to be better than 0.01, since the bootstrap is sure of it."""
+    nothing = {"test": ["nil " * 9] * len(SHORT), "test_long": ["nil " * 40] * len(LONG)}
+    little = {"test": [*SHORT[:1], *nothing["test"][1:]], "test_long": nothing["test_long"]}
+    results = results_of({"first": little, "second": nothing}, seeds=seeds)
+    assert 0 < results.mean("first", BLEU) < 1
+    verdict = compare(results, "first", "second")
+    assert verdict.finding is Finding.NOT_DECIDED
+    assert "neither has learned to translate" in verdict.evidence
+    assert (
+        compare(results_of({"first": GOOD, "second": nothing}, seeds=seeds), "first", "second").finding is Finding.HELD
+    )
+
+
 @pytest.mark.parametrize(
     ("first", "second", "finding"),
     [

@@ -15,7 +15,7 @@ from seq2seq_attn.visualization.by_length import plot_by_length
 
 from .claims import Claim, Verdict, decide
 from .corpora import Corpus
-from .noise import ERRORS, better, standard_error
+from .noise import ERRORS, LEAST, better, standard_error
 from .reproduction import Reproduction, Variant
 from .results import Results, shown
 from .tables import Table
@@ -83,7 +83,7 @@ def long_range(corpus: Corpus) -> Claim:
 
 def _kept(short: tuple[float, float], long: tuple[float, float]) -> tuple[float, float]:
     """Return long over short, and half its 95 % interval, as if the two were independent; they are not: be careful."""
-    if not short[0]:
+    if short[0] < LEAST:
         return math.nan, math.nan
     share = long[0] / short[0]
     return share, math.hypot(long[1], share * short[1]) / short[0]

@@ -3,7 +3,8 @@
 One seed: the BLEU of two variants differs if paired bootstrap resampling of the sentences says so (p < 0.05). Of all
 other numbers one seed does not tell the noise, so nothing is decided. Several seeds: a difference has to be more
 than twice its standard error over the seeds, each seed compared with itself; and for BLEU the bootstrap, over the
-translations of all seeds together, has to agree.
+translations of all seeds together, has to agree. Where no model has come to one BLEU, nothing is decided: which of
+two that have learned nothing is better says nothing of what they would learn.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from .results import Results
 
 ERRORS = 2.0
 """Standard errors that a difference over seeds has to exceed."""
+
+LEAST = 1.0
+"""BLEU that one of two variants has to have before they are compared."""
 
 NAMES = {BLEU: "BLEU"}
 
@@ -61,6 +65,8 @@ def compare(results: Results, first: str, second: str, what: str = BLEU, *, lowe
     sign = -1 if (what in LOWER_IS_BETTER if lower is None else lower) else 1
     gains = [sign * (one - other) for one, other in zip(ours, theirs, strict=True)]
     text = f"{first} {mean(ours):.2f}, {second} {mean(theirs):.2f} {NAMES.get(what, what)}"
+    if what == BLEU and max(mean(ours), mean(theirs)) < LEAST:
+        return Verdict(Finding.NOT_DECIDED, f"{text} (neither has learned to translate)")
     if len(gains) > 1:
         error = standard_error(gains)
         text += f" (standard error of the difference {error:.2f}"

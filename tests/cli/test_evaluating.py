@@ -130,6 +130,9 @@ def test_the_search_can_be_another_one(commands: Commands, run: Path) -> None:
     assert max(len(line.split()) for line in lines) == 1
     assert evaluated("--precision", "float32", "--batch-size", 2)["scores"] == usual["scores"]
     assert evaluated("--decoding", "length_normalization=none")["beam_size"] == usual["beam_size"]
+    one_by_one = [f"minimum_risk.{key}" for key in ("utility=bleu", "candidates=3", "of=n-best")]
+    apart = evaluated(*(word for key in one_by_one for word in ("--decoding", key)))
+    assert evaluated("--decoding", "minimum_risk={utility: bleu, candidates: 3, of: n-best}") == apart
 
 
 def test_an_ensemble_of_a_run_with_itself_scores_the_same(commands: Commands, run: Path, trained: Path) -> None:
@@ -176,6 +179,9 @@ def test_the_script_is_the_verb(trained: Path, files: Path) -> None:
         (["RUN", "--beam-size", "0"], ["beam_size: expected at least 1, got the number 0"]),
         (["RUN", "--decoding", "beam_sise=3"], ["beam_sise: unknown key; did you mean 'beam_size'?"]),
         (["RUN", "--decoding", "beam_size"], ["--decoding beam_size: expected a key and a value"]),
+        (["RUN", "--decoding", "beam_size="], ["--decoding beam_size=: expected a key and a value"]),
+        (["RUN", "--decoding", "minimum_risk={of: n-best"], ["--decoding minimum_risk={of: n-best: ", "'}'"]),
+        (["RUN", "--decoding", "minimum_risk={off: n-best}"], ["minimum_risk.off: unknown key; did you mean 'of'?"]),
         (["RUN", "--precision", "float3"], ["precision: expected", "did you mean 'float32'?"]),
         (["RUN", "--tokenize", "13b"], ["unknown BLEU tokenization '13b'; did you mean '13a'?"]),
         (["RUN", "--confidence", "--resamples", "1"], ["at least 2 bootstrap samples, not 1"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -185,16 +184,18 @@ def decoding_of(old: DecodingConfig, options: Mapping[str, Any], *, n_best: int 
 
 
 def _parse_keys(written: Iterable[str]) -> dict[str, Any]:
-    """Read ``KEY=VALUE``; values are JSON, or else words."""
+    """Read ``KEY=VALUE``; values are YAML, as in a configuration."""
+    from seq2seq_attn.config import read_value
+
     changes: dict[str, Any] = {}
     for text in written:
         key, equals, value = text.partition("=")
-        if not equals:
+        if not (key.strip() and equals and value.strip()):
             raise ConfigError(f"--decoding {text}: expected a key and a value such as min_length_ratio=0.5")
         try:
-            changes[key] = json.loads(value)
-        except ValueError:
-            changes[key] = value  # a word, such as gnmt
+            changes[key.strip()] = read_value(value)
+        except ConfigError as error:
+            raise ConfigError(f"--decoding {text}: {error}") from None
     return changes
 
 

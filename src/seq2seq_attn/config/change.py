@@ -9,11 +9,24 @@ from pydantic import ValidationError
 
 from seq2seq_attn.config.bind import problems_of
 from seq2seq_attn.config.decoding import DecodingConfig
-from seq2seq_attn.config.problems import Origin
-from seq2seq_attn.config.tree import tree_of
+from seq2seq_attn.config.problems import Origin, Problem
+from seq2seq_attn.config.tree import parse_tree, tree_of
 from seq2seq_attn.errors import ConfigError
 
 SECTION = "decoding"
+
+
+def read_value(text: str) -> object:
+    """Return a value as the configuration would have it: ``0.5``, ``gnmt``, ``{utility: bleu, candidates: 12}``.
+
+    Raises:
+        ConfigError: if it is no YAML.
+    """
+    problems: list[Problem] = []
+    tree = parse_tree(text, Origin("command line", override=text), problems)
+    if tree is None or problems:
+        raise ConfigError("; ".join(problem.message for problem in problems))
+    return tree.plain()
 
 
 def change_decoding(decoding: DecodingConfig, changes: Mapping[str, object]) -> DecodingConfig:

@@ -112,6 +112,13 @@ class TestLines:
             "the command is started in"
         )
 
+    def test_a_corpus_that_we_can_fetch(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(
+            DataError, match=r"the command is started in; to fetch this corpus: python .*load.py multi30k$"
+        ):
+            list(read_lines("data/multi30k/train.en.gz"))
+
     def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"cannot be read: Is a directory"):
             list(read_lines(tmp_path))

@@ -76,7 +76,7 @@ def _explained(path: str | Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: no such file (looked for it in {Path.cwd()}); paths are relative to the folder "
-            "the command is started in"
+            f"the command is started in{_known_corpus(Path(path))}"
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
@@ -85,6 +85,14 @@ def _explained(path: str | Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _known_corpus(path: Path) -> str:
+    """Say how to fetch a corpus that has its name and its place from us."""
+    from seq2seq_attn.data.download import CORPORA  # costs an HTTP client, which nothing else needs
+
+    name = path.parent.name
+    return f"; to fetch this corpus: python scripts/download.py {name}" if name in CORPORA else ""
 
 
 def _check_utf8(path: str | Path, number: int, line: str) -> None:

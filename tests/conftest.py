@@ -7,6 +7,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
+from zlib import crc32
 
 # Two processes that each start as many threads as there are cores slow each other down tenfold,
 # and the order in which threads add up changes the last digit. torch reads this when it is imported.
@@ -53,18 +54,19 @@ CHECKED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the tests that execute annotations: of each function the first case, and every tenth after it.
+    """Choose the tests that execute annotations: of each function the first case, and one in ten.
 
     Executed annotations cost more than what they annotate, and the cases of a function give the same arguments
-    in other sizes. ``--exhaustive`` and the marker ``checked_shapes`` check all; ``unchecked_shapes`` none,
+    in other sizes. Many functions have the same list of cases; each begins to count at another of them, so that every
+    case has its turn in some. ``--exhaustive`` and the marker ``checked_shapes`` check all; ``unchecked_shapes`` none,
     for tests that call many thousand times what others call under check.
     """
     cases: dict[str, int] = defaultdict(int)
     for item in items:
         function = item.nodeid.partition("[")[0]
-        wanted = (
-            cases[function] % 10 == 0 or config.getoption("--exhaustive") or item.get_closest_marker("checked_shapes")
-        )
+        turn = (cases[function] - crc32(function.encode())) % 10 == 0
+        everything = config.getoption("--exhaustive") or item.get_closest_marker("checked_shapes")
+        wanted = cases[function] == 0 or turn or everything
         item.stash[CHECKED] = bool(wanted) and item.get_closest_marker("unchecked_shapes") is None
         cases[function] += 1
 

@@ -158,6 +158,14 @@ def test_the_fixed_vector_loses_more_on_long_sentences(without, attends, finding
     assert "BLEU on long sentences, of that on short ones" in verdict.evidence
 
 
+def test_a_share_of_next_to_nothing_decides_nothing():
+    """Standing for: a model with 0.1 BLEU on short sentences and on long ones, which has "lost nothing"."""
+    little = {name: ["one " + "nil " * 25] * len(lines) for name, lines in GOOD.items()}
+    found = results_of({"none": {"test": spoiled(SHORT, 2), "test_long": spoiled(LONG, 1)}, "bahdanau": little})
+    assert 0 < found.mean("bahdanau", BLEU) < 1
+    assert long_range(TOY).check(found).finding is Finding.NOT_DECIDED
+
+
 def test_without_long_sentences_nothing_is_decided():
     found = results_of({"none": {"test": spoiled(SHORT, 2)}, "bahdanau": {"test": SHORT}})
     for outcome in found.outcomes.values():

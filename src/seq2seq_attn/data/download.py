@@ -39,11 +39,17 @@ class RemoteCorpus:
         base_url: what the names of the files are appended to.
         files: name -> SHA-256, None where the publisher replaces the file from time to time.
         license: under which the texts may be used, and whom to credit.
+        parts: what its texts are of: two for each, such as ``train.en.gz`` and ``train.de.gz``.
     """
 
     base_url: str
     files: dict[str, str | None]
     license: str
+    parts: tuple[str, ...]
+
+    def has(self, file: str) -> bool:
+        """Say whether a file of this name is among its texts, once it has been fetched."""
+        return file in {f"{part}.{language}.gz" for part in self.parts for language in ("en", "de")}
 
 
 CORPORA = {
@@ -58,11 +64,13 @@ CORPORA = {
             "test_2016_flickr.de.gz": "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
         },
         license="CC BY-NC-SA, https://github.com/multi30k/dataset",
+        parts=("train", "val", "test_2016_flickr"),
     ),
     "tatoeba": RemoteCorpus(
         base_url="https://www.manythings.org/anki/",
         files={"deu-eng.zip": None},
         license="CC BY 2.0 FR, https://tatoeba.org; the authors of each sentence are named in deu-eng.zip",
+        parts=("train", "val", "test"),
     ),
 }
 """The corpora that :func:`download_corpus` knows."""

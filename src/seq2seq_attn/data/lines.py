@@ -88,11 +88,12 @@ def _explained(path: str | Path) -> Iterator[None]:
 
 
 def _known_corpus(path: Path) -> str:
-    """Say how to fetch a corpus that has its name and its place from us."""
+    """Say how to fetch a text that we know, where it would lie then."""
     from seq2seq_attn.data.download import CORPORA  # costs an HTTP client, which nothing else needs
 
     name = path.parent.name
-    return f"; to fetch this corpus: python scripts/download.py {name}" if name in CORPORA else ""
+    known = name in CORPORA and CORPORA[name].has(path.name)
+    return f"; to fetch this corpus: python scripts/download.py {name}" if known else ""
 
 
 def _check_utf8(path: str | Path, number: int, line: str) -> None:

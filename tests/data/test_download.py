@@ -17,11 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from seq2seq_attn.data import download as module
-from seq2seq_attn.data.download import CORPORA, RemoteCorpus, download, download_corpus, split_pairs
+from seq2seq_attn.data.download import CORPORA, RemoteCorpus, download, download_corpus
 from seq2seq_attn.errors import DataError, UserError
 
 ROOT = Path(__file__).parents[2]
@@ -270,7 +268,7 @@ def test_a_corpus_is_all_its_files_and_a_note_of_where_they_came_from(server, tm
     files = {name: random.Random(name).randbytes(1009) for name in ("train.en.gz", "train.de.gz")}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     server.files |= {f"/raw/{name}": content for name, content in files.items()}
-    monkeypatch.setitem(CORPORA, "multi30k", RemoteCorpus(f"{server.url}/raw/", dict(digests), "CC"))
+    monkeypatch.setitem(CORPORA, "multi30k", RemoteCorpus(f"{server.url}/raw/", dict(digests), "CC", ("train",)))
     lines: list[str] = []
     assert download_corpus("multi30k", tmp_path, report=lines.append) == tmp_path / "multi30k"
     assert names_in(tmp_path / "multi30k") == ["SOURCE.json", "train.de.gz", "train.en.gz"]
@@ -330,48 +328,6 @@ def test_an_archive_that_is_none_is_deleted_so_that_the_next_try_is_fresh(server
     with pytest.raises(DataError, match=r"deu-eng\.zip is not the archive expected .*; it was deleted, try again"):
         download_corpus("tatoeba", tmp_path, base_url=server.url)
     assert names_in(tmp_path / "tatoeba") == []
-
-
-def test_no_sentence_of_either_side_is_in_two_parts():
-    draw = random.Random(3)
-    pairs = [(f"e{draw.randrange(2500)}", f"d{draw.randrange(9000)}") for _ in range(3001)]
-    parts = split_pairs([*pairs, *pairs[:100], ("", "d"), ("e", "")], held_out=211)
-    assert sorted(pair for part in parts.values() for pair in part) == sorted(set(pairs))
-    for side in (0, 1):
-        sets = [{pair[side] for pair in parts[name]} for name in ("train", "val", "test")]
-        assert sum(map(len, sets)) == len(set.union(*sets))
-    assert 211 <= len(parts["val"]) <= 213
-    assert 211 <= len(parts["test"]) <= 213
-    order = {pair: index for index, pair in reversed(list(enumerate(pairs)))}
-    for part in parts.values():
-        assert part == sorted(part, key=lambda pair: order[pair])
-
-
-@given(st.lists(st.tuples(st.sampled_from("abcdefg"), st.sampled_from("abcdefghijklmnopq")), max_size=40))
-def test_a_split_is_exact_and_leak_free_for_any_corpus(pairs):
-    parts = split_pairs(pairs, held_out=2)
-    assert sorted(pair for part in parts.values() for pair in part) == sorted(set(pairs))
-    for side in (0, 1):
-        sets = [{pair[side] for pair in part} for part in parts.values()]
-        assert sum(map(len, sets)) == len(set().union(*sets))
-
-
-def test_the_split_depends_on_the_text_alone_and_survives_growth():
-    pairs = [(f"e{number}", f"d{number}") for number in range(2003)]
-    before = split_pairs(pairs, held_out=101)
-    shuffled = pairs.copy()
-    random.Random(5).shuffle(shuffled)
-    assert {name: set(part) for name, part in split_pairs(shuffled, held_out=101).items()} == {
-        name: set(part) for name, part in before.items()
-    }
-    grown = split_pairs([*pairs, *((f"x{number}", f"y{number}") for number in range(103))], held_out=101)
-    assert len(set(grown["test"]) & set(before["test"])) > 85
-
-
-def test_very_many_translations_of_one_sentence_stay_in_training():
-    pairs = [("Hi", f"d{number}") for number in range(500)] + [(f"e{number}", f"f{number}") for number in range(500)]
-    parts = split_pairs(pairs, held_out=97)
-    assert {pair[0] for part in ("val", "test") for pair in parts[part]}.isdisjoint({"Hi"})
 
 
 def run_script(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

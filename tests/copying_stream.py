@@ -1,13 +1,15 @@
-"""Translate many lines with a model that copies, and print what memory it took: run as a program by a test.
+"""Translate lines with a model that copies, and print what memory it took: run as a program by a test.
 
-copying_stream.py translate|n-best|json|score FOLDER LINES
+copying_stream.py translate|n-best|json|score FOLDER LINES...
+
+For each number of lines, in turn, it prints the most megabytes that the process has had until then.
 """
 
 from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,23 +61,26 @@ def lines(count: int) -> Iterator[str]:
         yield f"{WORDS[number % 95]} {WORDS[number * 7 % 95]}\n"
 
 
-def main(way: str, folder: Path, count: int) -> None:
+def main(way: str, folder: Path, counts: Sequence[int]) -> None:
     torch.set_num_threads(1)
     tokenizer = WordTokenizer(WORDS)
     decoding = DecodingConfig(beam_size=2 if way == "n-best" else 1)
     translator = Translator(Copying(), Tokenizers(tokenizer, tokenizer), decoding)  # type: ignore[arg-type]
-    source, output = folder / f"{count}.source", folder / f"{count}.{way}"
-    with source.open("w", encoding="utf-8") as file:
-        file.writelines(lines(count))
-    if way == "score":
-        with output.open("w", encoding="utf-8") as sys.stdout:
-            score_stream(translator, decoding, source=source, target=source)
-        sys.stdout = sys.__stdout__
-    else:
-        streaming = Streaming(source=source, output=output, n_best=2 if way == "n-best" else 1, as_json=way == "json")
-        translate_stream(translator, decoding, streaming)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    for count in counts:
+        source, output = folder / f"{count}.source", folder / f"{count}.{way}"
+        with source.open("w", encoding="utf-8") as file:
+            file.writelines(lines(count))
+        if way == "score":
+            with output.open("w", encoding="utf-8") as sys.stdout:
+                score_stream(translator, decoding, source=source, target=source)
+            sys.stdout = sys.__stdout__
+        else:
+            streaming = Streaming(
+                source=source, output=output, n_best=2 if way == "n-best" else 1, as_json=way == "json"
+            )
+            translate_stream(translator, decoding, streaming)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), [int(count) for count in sys.argv[3:]])

@@ -1,12 +1,14 @@
 """A model and its graphs side by side: the same sentences, the same rows, step by step.
 
-Run as a program it compares all models of ``MODELS`` and prints how far they are apart, in a process of its own:
-shapes that are checked at every call, as they are in tests, cannot be traced.
+Run as a program it compares the models of ``MODELS`` and writes into a folder how far they are apart, in a process of
+its own: shapes that are checked at every call, as they are in tests, cannot be traced. Several such processes on one
+folder share the models among them.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +30,7 @@ from seq2seq_attn.export.converting.weights import Weights
 from seq2seq_attn.export.tracing import CannotExport
 from seq2seq_attn.exported.manifest import FORMAT, Manifest
 from seq2seq_attn.exported.session import OnnxModel
+from seq2seq_attn.files import write_atomic
 from seq2seq_attn.models.base import Seq2Seq
 
 SURVIVORS = ([0, 1, 2, 3, 4], [4, 4, 0, 2, 2, 2, 1], [6, 0, 3], [1, 1, 0, 2])
@@ -198,9 +201,25 @@ def refusals() -> dict[str, str]:
     return found
 
 
+def is_mine(claim: Path) -> bool:
+    """Say whether this process is the first to come for something."""
+    try:
+        claim.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def work(output: Path) -> None:
+    """Write ``NUMBER.json`` for each model that no other process has begun with, ``refusals.json`` among them."""
+    for number, (name, make) in enumerate(MODELS.items()):
+        if is_mine(output / f"{number}.begun"):
+            with tempfile.TemporaryDirectory() as folder:
+                found = compare(make().eval(), Path(folder))  # monotonic attention makes choices in search
+            write_atomic(output / f"{number}.json", json.dumps({name: found}))
+    if is_mine(output / "refusals.begun"):
+        write_atomic(output / "refusals.json", json.dumps({"refusals": refusals()}))
+
+
 if __name__ == "__main__":
-    found: dict[str, Any] = {"refusals": refusals()}
-    for name, make in MODELS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            found[name] = compare(make().eval(), Path(folder))  # monotonic attention makes choices in search
-    print(json.dumps(found))
+    work(Path(sys.argv[1]))

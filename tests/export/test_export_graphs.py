@@ -6,41 +6,45 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from on_graphs import MODELS
 
 HERE = Path(__file__).parent
 
 
-def _compare() -> str:
+def _work(folder: Path) -> None:
     paths = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, HERE / "on_graphs.py"],
+        [sys.executable, HERE / "on_graphs.py", folder],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": paths},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "def forward" not in done.stderr, "torch shows users the program that it could not trace"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
 def differences(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Any]:
     """How far the graphs of each model are from it, and what is said of models that there are none of.
 
-    Made once for a run of the tests: the first of its processes that gets here makes it, while the others wait.
+    The processes in which tests run share the work: each does a part of it, and then waits for the others'.
     """
     own = tmp_path_factory.getbasetemp()
-    made = (own if worker_id == "master" else own.parent) / "graphs.json"
-    with FileLock(made.with_suffix(".lock")):
-        if not made.exists():
-            made.write_text(_compare(), encoding="utf-8")
-    found: dict[str, Any] = json.loads(made.read_text(encoding="utf-8"))
+    folder = (own if worker_id == "master" else own.parent) / "graphs"
+    folder.mkdir(exist_ok=True)
+    _work(folder)
+    end = time.monotonic() + 300
+    while len(list(folder.glob("*.json"))) < len(list(folder.glob("*.begun"))):
+        assert time.monotonic() < end, "another process began with a model and did not end"
+        time.sleep(0.1)
+    found: dict[str, Any] = {}
+    for path in folder.glob("*.json"):
+        found |= json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _attention_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=Path("configs/multi30k-en-de.yaml"), help="default: %(default)s")
+    parser.add_argument("--config", type=Path, default=Path("configs/benchmark.yaml"), help="default: %(default)s")
     parser.add_argument(
         "--attention",
         action="append",

@@ -117,6 +117,11 @@ CASES: dict[str, tuple[Change | None, Sequence[str], Sequence[str]]] = {
     "damaged gzip": (packed_and_cut, [], ["train.en.gz"]),
     "nothing to learn from": (blank, [], ["train"]),
     "empty files": (lambda folder: [put(f"train.{side}", b"")(folder) for side in ("en", "pt")], [], ["train"]),
+    "an empty test set": (
+        lambda folder: [put(f"test.{side}", b"")(folder) for side in ("en", "pt")],
+        [],
+        ["data.test.test: there are no sentence pairs in it"],
+    ),
     "everything too long": (None, ["data.max_length=1", "tokenizer.kind=character"], ["data.train", "data.max_length"]),
     "too large a vocabulary": (
         None,

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import exported_run
+from tiny import copy_run, exported_run
 
 from seq2seq_attn import Translator
 from seq2seq_attn.errors import CheckpointError, ConfigError, UserError
 from seq2seq_attn.exported import open_exported
+from seq2seq_attn.exported.manifest import describe_files
 
 TEXTS = ["one two", "", "three", "nine eight seven"]
 
@@ -104,6 +105,24 @@ def test_a_run_cannot_be_opened_for_its_export(trained, folder):
         translator.trained("a plot")
     with pytest.raises(ConfigError, match="precision is 'int8'"):
         translator.translate(["one"], decoding=translator.decoding.model_copy(update={"precision": "int8"}))
+
+
+def test_they_are_compared_though_their_run_names_a_precision(folder, trained, commands, tmp_path):
+    """Standing for: "leave it out" said of a precision that nobody gave."""
+    copy = copy_run(folder, tmp_path / "copy")
+    config = (copy / "config.yaml").read_text(encoding="utf-8")
+    before, section, decoding = config.partition("\ndecoding:\n")
+    changed = decoding.replace("precision: auto", "precision: float32")
+    assert changed != decoding
+    (copy / "config.yaml").write_text(before + section + changed, encoding="utf-8")
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    (copy / "manifest.json").unlink()
+    written = json.dumps(manifest | {"files": describe_files(copy)})
+    (copy / "manifest.json").write_text(written, encoding="utf-8")
+    done = commands("compare", copy, trained, "--split", "test", "--json")
+    assert done.status == 0, done.err
+    with_others = Translator.load(f"{copy},{trained}")
+    assert with_others.decoding.precision == "auto"
 
 
 def test_exported_and_trained_models_translate_together(trained, folder):

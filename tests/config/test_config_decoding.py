@@ -108,6 +108,8 @@ def test_values_are_changed_one_by_one():
         ({"beam_size": 0, "min_length": -1}, "beam_size: .*; min_length: expected at least 0"),
         ({"diverse_groups": 2}, "diverse_groups: a beam of 5 cannot be divided into 2 groups"),
         ({"beem_size": 2}, "beem_size: unknown key; did you mean 'beam_size'"),
+        ({"samplng.top_k": 2}, "samplng: unknown key; did you mean 'sampling'"),
+        ({"beam_size.x": 1}, "beam_size.x: beam_size is 5, no section, so it has no key 'x'"),
     ],
 )
 def test_changed_values_are_checked_like_written_ones(changes, message):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seq2seq_attn.config import load_config
-from seq2seq_attn.config.schema import DropoutConfig, JsonlCorpus, TextCorpus, TsvCorpus
+from seq2seq_attn.config.schema import DropoutConfig, JsonlCorpus, TextCorpus, TsvCorpus, WordDropoutConfig
 from seq2seq_attn.errors import ConfigError
 
 
@@ -69,6 +69,17 @@ def test_a_part_of_dropout_changes_an_inherited_number(write):
     assert load_config(child, ["model.dropout.state=0"]).model.dropout == DropoutConfig(
         embedding=0.1, state=0, output=0.1, variational=True
     )
+
+
+def test_a_part_of_an_objective_changes_an_inherited_number(write):
+    """Standing for: an objective that is off, because `replace` alone took the place of the number."""
+    write("training: {word_dropout: 0.2, guided_alignment: 0.5}\n", "base.yaml")
+    child = write("extends: base.yaml\ntraining: {word_dropout: {replace: zero}}\n", data="")
+    changes = ["training.guided_alignment.loss=mse", "training.word_dropout.source=0"]
+    aligned = [f"data.{split}.alignments={split}.align" for split in ("train", "validation")]
+    training = load_config(child, [*changes, *aligned]).training
+    assert training.word_dropout == WordDropoutConfig(source=0, target=0.2, replace="zero")
+    assert (training.guided_alignment.weight, training.guided_alignment.loss) == (0.5, "mse")
 
 
 def test_a_corpus_of_another_format_replaces_the_inherited_one(write):

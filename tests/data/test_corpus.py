@@ -246,6 +246,7 @@ class TestJson:
             ('{"en": "x", "de": null}', "'de' must be text, got null"),
             ('{"en": "\\ud83d", "de": "y"}', "'en' holds half a surrogate pair, which is no character"),
             ("[" * 100_000, "this is not JSON ("),
+            ('{"en": "x", "de": "y", "id": ' + "7" * 5000 + "}", "this is not JSON ("),
         ],
     )
     def test_bad_lines(self, write, line: str, complaint: str) -> None:
@@ -275,6 +276,12 @@ class TestParquet:
     def test_null(self, tmp_path: Path) -> None:
         path = self.write(tmp_path / "a.parquet", en=["one", "two"], de=["eins", None])
         with pytest.raises(DataError, match=r"a.parquet, row 2: 'de' must be text, got None"):
+            self.read(path)
+
+    def test_text_in_another_encoding(self, tmp_path: Path) -> None:
+        raw = pyarrow.array([b"eins", b"gr\xfc\xdfen"]).view(pyarrow.string())
+        path = self.write(tmp_path / "a.parquet", en=["one", "greet"], de=raw)
+        with pytest.raises(DataError, match=r"a.parquet, rows 1 to 2: there is text that is not UTF-8 \(.*0xfc"):
             self.read(path)
 
     def test_foreign_file(self, tmp_path: Path) -> None:

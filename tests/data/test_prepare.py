@@ -273,6 +273,34 @@ class TestReuse:
         assert run(make_config(corpus))[1][:2] == [*self.REUSED]  # back to what was there first
         assert sorted(path.name for path in (tmp_path / "runs" / "run").iterdir()) == ["corpus", "tokenizer"]
 
+    def test_a_tokenizer_that_was_lost_and_comes_out_the_same_is_put_back(
+        self, corpus, make_config, run, tmp_path: Path
+    ) -> None:
+        """Standing for: a training that ends without the tokenizer that its model needs."""
+        folder = tmp_path / "runs" / "run"
+        run(make_config(corpus, kind="word"))
+        shutil.rmtree(folder / "tokenizer")
+        lines = run(make_config(corpus, kind="word"))[1]
+        assert lines[:2] == ["learning the tokenizer: there is none yet", "reusing the prepared corpus"]
+        assert sorted(path.name for path in folder.iterdir()) == ["corpus", "tokenizer"]
+        run(make_config(corpus, kind="word", vocabulary_size=4321))  # another setting, the same result
+        assert run(make_config(corpus, kind="word", vocabulary_size=4321))[1][:2] == [*self.REUSED]
+
+    def test_what_is_dropped_half_leaves_nothing_that_counts_it(
+        self, corpus, make_config, run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def die(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        for module, name, limit in ((prepare_module, "encode_validation", 50), (prepare_module.shutil, "rmtree", 60)):
+            with monkeypatch.context() as patch:
+                patch.setattr(module, name, die)
+                with pytest.raises(KeyboardInterrupt):
+                    run(make_config(corpus, max_length=limit))
+        lines = run(make_config(corpus, max_length=50))[1]
+        assert not any("going on with" in line for line in lines)
+        assert lines[-1].startswith("5 of 5 training pairs kept")
+
 
 class TestCheckpoints:
     @pytest.fixture
@@ -292,6 +320,19 @@ class TestCheckpoints:
             "or delete this one to start again"
         )
         assert (trained / "tokenizer" / "shared" / "vocabulary.txt").read_bytes() == before
+
+    def test_nor_is_the_text_of_a_training_that_took_its_tokenizer_over(
+        self, corpus, write_corpus, make_config, run, tmp_path: Path
+    ) -> None:
+        prepare(make_config(corpus), tmp_path / "other", report=lambda _: None)
+        reuse = str(tmp_path / "other")
+        run(make_config(corpus, reuse=reuse))
+        folder = tmp_path / "runs" / "run"
+        (folder / "checkpoints" / "step-00000007").mkdir(parents=True)
+        assert run(make_config(corpus, reuse=reuse))[1][1] == "reusing the prepared corpus"
+        changed = write_corpus("train", [*SOURCE, "a mat"], [*TARGET, "eine Matte"])
+        with pytest.raises(CheckpointError, match="in the middle of a training whose training text changed since"):
+            run(make_config(changed, reuse=reuse))
 
     def test_nor_when_it_is_damaged(self, trained: Path, corpus, make_config, run) -> None:
         (trained / "tokenizer" / "shared" / "vocabulary.txt").write_text("")

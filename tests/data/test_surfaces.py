@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from seq2seq_attn.alignment import word_numbers
 from seq2seq_attn.data.tokenizers import EOS, PAD, UNK, UNKNOWN_TEXT, CharacterTokenizer, Tokenizer, WordTokenizer
 from seq2seq_attn.data.tokenizers.base import is_word_character
 from seq2seq_attn.data.tokenizers.sentencepiece import SentencePieceTokenizer
+from seq2seq_attn.data.tokenizers.tagged import TaggedTokenizer
 
 TEXTS = ['Well, "3.5" (ok).', "a  b\tc", "low lower lowest", "￭ a￭b", "cafe\u0301 naïve", "日本語 です。", "▁x \ue000"]
 
@@ -72,3 +74,16 @@ def test_inside_a_sentence_a_space_comes_first() -> None:
     assert CharacterTokenizer(list("abc")).encode_phrase("ab") == CharacterTokenizer(list("abc")).encode("ab")
     words = WordTokenizer(["a", "b"])
     assert words.encode_phrase("a b") == words.encode("a b")
+
+
+@pytest.mark.parametrize(
+    "text", ["it's 3.5 (ok) !", "a (b) c", "(a) b's", 'well - ("3.5") ok', "¿Dónde está?", "a . b", "x ￭ y"]
+)
+def test_words_can_be_told_from_the_tokens_alone(text: str) -> None:
+    """Standing for: a word behind an apostrophe or a bracket that counts as one more, and shifts all that follow."""
+    plain = WordTokenizer.train([text], vocabulary_size=50)
+    for tokenizer in (plain, TaggedTokenizer(plain, ["<2de>"])):
+        ids = tokenizer.encode(text)
+        touched = [False, *map(tokenizer.touches_next, ids)]
+        starts = [tokenizer.is_word_start(token) and not touched[place] for place, token in enumerate(ids)]
+        assert word_numbers(starts) == tokenizer.word_numbers(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,27 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
 def test_a_checkpoint_folder_is_examined_too(run: Path) -> None:
     found = examine(run / "checkpoints" / "step-00000060", sentences=0)
     assert found.run == run
+
+
+@pytest.mark.parametrize(
+    ("search", "compared"),
+    [
+        ("diverse_groups: 3", "BLEU [0-9.]+ with beam 3"),
+        ("minimum_risk: {of: n-best, candidates: 3}", "BLEU ([0-9.]+) with beam 1, \\1 with greedy search"),
+        ("sampling: {temperature: 9.0}", "BLEU ([0-9.]+) with beam 1, \\1 with greedy search"),
+    ],
+)
+def test_greedy_search_is_greedy_however_the_run_searches(run: Path, search: str, compared: str) -> None:
+    """Standing for: samples that are taken for what validation had, and a beam of one in three groups."""
+    key = search.partition(":")[0]
+    config = (run / "config.yaml").read_text(encoding="utf-8")
+    decoding = config[config.index("\ndecoding:") :]
+    changed = "".join(f"  {search}\n" if f"  {key}:" in line else f"{line}\n" for line in decoding.split("\n"))
+    (run / "config.yaml").write_text(config.replace(decoding, changed), encoding="utf-8")
+    findings = examine(run, device="cpu").findings
+    again = next(one for one in findings if one.symptom == "validation again")
+    assert again.severity == "fine", again
+    assert re.search(compared, next(one for one in findings if one.symptom == "search").message)
 
 
 def test_the_command(commands: Commands, run: Path, tmp_path: Path) -> None:

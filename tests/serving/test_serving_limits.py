@@ -136,6 +136,20 @@ def test_what_takes_too_long_is_504_and_is_given_up():
     assert "seq2seq_attn_refused_total" in server.service.expose()
 
 
+def test_a_score_that_comes_too_late_is_given_up_and_says_nothing_of_the_speed():
+    translator = recorded()
+    recorder = translator.recorder
+    with running(translator, seconds=1) as server:
+        recorder.hold()
+        inside = server.later("/score", {"source": "s4", "target": "t5 " * 900})
+        assert recorder.entered.wait(PATIENCE)
+        refused(inside.result(), 504, "too_late")
+        recorder.release()
+        wait_until(lambda: server.post("/translate", {"text": "s6"}).status_code == 200)
+        assert recorder.steps < 100, "it went on for nobody"
+        assert 'seq2seq_attn_sentences_total{model="small"} 1\n' in server.service.expose()
+
+
 @pytest.mark.parametrize(
     ("limits", "words"),
     [

@@ -16,7 +16,7 @@ from seq2seq_attn.errors import TrainingError
 from seq2seq_attn.models.base import Forced, Seq2Seq
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.runtime import Precision
-from seq2seq_attn.training.guard import BadSteps, StepGuard
+from seq2seq_attn.training.guard import MOST_WAITING, BadSteps, Diverged, StepGuard
 from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import Record, Screen
@@ -231,6 +231,32 @@ def test_a_training_that_never_made_a_step_saves_nothing() -> None:
     with pytest.raises(TrainingError, match="training diverged"):
         trainer_of({0, 1, 2}, log).fit()
     assert saves_of(log) == []
+
+
+def test_what_goes_on_into_bad_batches_is_not_called_diverged() -> None:
+    """Standing for: a run that was saved for its sound model, and refused as diverged at the next start."""
+    for numbers, error in ((1.0, BadSteps), (float("nan"), Diverged)):
+        log = Log()
+        trainer = trainer_of({3, 4, 5, 6, 7, 8}, log)
+        with pytest.raises(BadSteps):
+            trainer.fit()
+        again = trainer_of({3, 4, 5, 6, 7, 8}, log)
+        again.state = trainer.state
+        with torch.no_grad():
+            next(again.updater.model.parameters()).fill_(numbers)
+        with pytest.raises(error, match="the last: step 9"):
+            again.fit()
+
+
+def test_on_a_gpu_batches_do_not_pile_up() -> None:
+    log, state = Log(), TrainState()
+    guard = StepGuard(Elsewhere(sound=True), max_bad_steps=2, emit=log.write)
+    for number in range(MOST_WAITING):
+        assert log.records == []
+        state.step += 1
+        bad = torch.tensor(number == 0)
+        guard.watch(state, [batch_of(0)], StepResult(torch.zeros(()), torch.ones(()), 5, {}, bad))
+    assert [record["step"] for record in log.records] == [1]
 
 
 class Elsewhere(Updater):

@@ -6,13 +6,19 @@ import json
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from translators import SOURCE, TARGET, small_translator, some_sentences
 
 from seq2seq_attn.data.batching import collate
+from seq2seq_attn.data.tokenizers import EOS
+from seq2seq_attn.decoding import BeamStep, Hypothesis
+from seq2seq_attn.decoding.beam_watch import Considered
+from seq2seq_attn.decoding.scoring import Scoring
 from seq2seq_attn.errors import ConfigError, UserError
 from seq2seq_attn.translation import Beam
+from seq2seq_attn.translation.beams import grow_beam
 
 SENTENCES = some_sentences(6, seed=3)
 
@@ -110,3 +116,22 @@ def test_alternatives_are_the_best_of_the_models_distribution(name):
     assert translator.alternatives(translator.translate([""])[0]) == []
     with pytest.raises(ConfigError, match="at least 1 alternative"):
         translator.alternatives(found, count=0)
+
+
+def test_a_rival_may_come_later_than_what_fell_behind_it():
+    """Standing for: groups that must differ, in which an end that is better by itself stands behind what it settles."""
+    word = TARGET.token_to_id("t5")
+    settled = Considered(0, 0, 1, word, -0.5, -0.5, "settled", rival=2)
+    end = Considered(0, 0, 2, EOS, -0.1, -0.1, "finished")
+    found = Hypothesis((), -0.1, -0.1, True, np.ones((1, 2), np.float32), (-0.1,))
+    beam = grow_beam([BeamStep(1, [settled, end])], [found], TARGET, beam_size=2, scoring=Scoring())
+    assert [node.fate for node in beam.nodes] == ["kept", "pruned", "returned"]
+    assert "-0.1" in beam.nodes[1].why
+
+
+def test_groups_that_differ_are_one_tree():
+    translator = small_translator("luong-general", diverse_groups=3, beam_size=6, diversity=2.0)
+    for text in SENTENCES:
+        beam = translator.beam(text)
+        assert all(node.parent < node.id and node.why for node in beam.nodes[1:])
+        assert [words_of(beam, end) for end in beam.returned] == [translator.translate([text])[0].tokens]

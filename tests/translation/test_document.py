@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from translators import TRANSFORMER, small_translator, some_sentences
 
+from seq2seq_attn.translation import document
 from seq2seq_attn.translation.document import FORMAT, attention_document, attention_panel
 
 NAMES = ("bahdanau", "luong-general", "multi-head", "none", TRANSFORMER)
@@ -45,6 +46,23 @@ def test_every_head_has_its_map() -> None:
         np.testing.assert_allclose(drawn["weights"], one.weights, atol=5.1e-5)
     (alone,) = attention_panel(translator, found, name="it", heads=False)["maps"]
     assert alone["weights"] == panel["maps"][0]["weights"]
+
+
+def test_of_very_long_sentences_the_heads_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standing for: one request that fills the memory, and one that is refused for a target it did not give."""
+    translator = small_translator(TRANSFORMER)
+    (found,) = translator.translate(["s4 s5 s6"])
+    every = attention_panel(translator, found, name="it")["maps"]
+    numbers = sum(one.weights.size for one in translator.attention_maps(found.source, found))
+    for name, limit, maps in (
+        ("MOST_NUMBERS", numbers, every),
+        ("MOST_NUMBERS", numbers - 1, every[:1]),
+        ("MAX_SOURCE_TOKENS", len(found.tokens), every),
+        ("MAX_SOURCE_TOKENS", len(found.tokens) - 1, [every[0] | {"layer": 1}]),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(document, name, limit)
+            assert attention_panel(translator, found, name="it")["maps"] == maps
 
 
 def test_an_ensemble_shows_the_weights_of_the_ensemble() -> None:

@@ -172,9 +172,11 @@ def decoding_of(old: DecodingConfig, options: Mapping[str, Any], *, n_best: int 
     changes = _parse_keys(options.get("decoding") or ())
     changes |= {key: options[name] for name, key in _KEYS.items() if options.get(name) is not None}
     if options.get("forbid"):
-        changes["forbidden"] = [*old.forbidden, *options["forbid"]]
+        forbidden = changes.get("forbidden", list(old.forbidden))
+        if isinstance(forbidden, list):  # else it is refused below
+            changes["forbidden"] = [*forbidden, *options["forbid"]]
     changes |= _risk_changes(old, options.get("mbr"), options.get("candidates"))
-    changes |= _sampling_changes(old, options)
+    changes |= _sampling_changes(old, options, changes)
     decoding = change_decoding(old, changes)
     drawn = decoding.sampling is not None or decoding.minimum_risk is not None
     if "beam_size" in changes or drawn or n_best <= decoding.beam_size:
@@ -208,7 +210,7 @@ def _risk_changes(old: DecodingConfig, utility: str | None, candidates: int | No
     return {key: value for key, value in changes.items() if value is not None}
 
 
-def _sampling_changes(old: DecodingConfig, options: Mapping[str, Any]) -> dict[str, Any]:
+def _sampling_changes(old: DecodingConfig, options: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {f"sampling.{name}": options[name] for name in _SAMPLING_OPTIONS if options.get(name) is not None}
     shown = ", ".join(f"--{name.removeprefix('sampling.').replace('_', '-')}" for name in numbers)
     sample = options.get("sample")
@@ -216,9 +218,11 @@ def _sampling_changes(old: DecodingConfig, options: Mapping[str, Any]) -> dict[s
         if numbers:
             raise ConfigError(f"--no-sample draws nothing; leave out {shown}")
         return {"sampling": None}
-    drawn = sample or old.sampling is not None or (options.get("mbr") or "none") != "none"
+    # what --decoding says of it
+    configured = any(key.startswith("sampling.") for key in others) or bool(others.get("sampling"))
+    drawn = sample or configured or old.sampling is not None or (options.get("mbr") or "none") != "none"
     if numbers and not drawn:
         raise ConfigError(f"{shown} is for translations that are drawn; add --sample")
-    if sample and old.sampling is None:
+    if sample and old.sampling is None and not configured:
         return {"sampling": {}, **numbers}
     return numbers

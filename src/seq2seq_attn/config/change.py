@@ -46,8 +46,11 @@ def change_decoding(decoding: DecodingConfig, changes: Mapping[str, object]) -> 
         *parents, key = path.split(".")
         section = values
         for parent in parents:
-            section[parent] = section[parent] or {}
+            if section.get(parent) is None:
+                section[parent] = {}
             section = section[parent]
+            if not isinstance(section, dict):
+                raise ConfigError(f"{path}: {parent} is {section!r}, no section, so it has no key {key!r}")
         section[key] = value
     try:
         return DecodingConfig.model_validate(values)

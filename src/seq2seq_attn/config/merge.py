@@ -1,7 +1,7 @@
 """Lay one configuration over another: mappings merge, everything else is replaced.
 
 Three things are one choice although they are written as several keys, so the layer above decides them alone:
-the size of a batch, the format of a corpus, and dropout that was written as a single number.
+the size of a batch, the format of a corpus, and a section that is written as a single number.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ from seq2seq_attn.config.model import DROPOUT_PLACES
 from seq2seq_attn.config.tree import Node, Path
 
 BATCH_SIZES = ("batch_tokens", "batch_sentences")
+NUMBERS: dict[Path, tuple[str, ...]] = {
+    ("model", "dropout"): DROPOUT_PLACES,
+    ("training", "word_dropout"): ("source", "target"),
+    ("training", "guided_alignment"): ("weight",),
+}
+"""Sections that may be written as a number, and the keys that it is for."""
 
 
 def merge(below: Node, above: Node, path: Path = (), *, one_layer: bool = False) -> Node:
@@ -27,8 +33,8 @@ def merge(below: Node, above: Node, path: Path = (), *, one_layer: bool = False)
         return below  # `model:` with every key commented out says nothing
     if not isinstance(above.value, dict):
         return above
-    if path == ("model", "dropout") and not isinstance(below.value, dict | list | None):
-        below = Node(dict.fromkeys(DROPOUT_PLACES, below), below.origin)
+    if path in NUMBERS and not isinstance(below.value, dict | list | None):
+        below = Node(dict.fromkeys(NUMBERS[path], below), below.origin)
     if not isinstance(below.value, dict) or (_is_corpus(path) and _other_format(below, above)):
         return above
     entries = dict(below.value)

@@ -164,7 +164,7 @@ def _read_jsonl(path: str, source: str, target: str) -> Iterator[SentencePair]:
         place = f"{path}:{number}"
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a number of 5,000 digits is JSON, and yet cannot be read
             raise DataError(f"{place}: this is not JSON ({error}); each line holds one object") from error
         if not isinstance(record, dict):
             raise DataError(f"{place}: expected a JSON object with the keys {source!r} and {target!r}")
@@ -200,7 +200,12 @@ def _read_parquet(path: str, source: str, target: str) -> Iterator[SentencePair]
                 raise DataError(f"{path}: no column {column!r}{did_you_mean(column, names)} (found {known})")
         row = 0
         for part in file.iter_batches(columns=[source, target]):
-            for texts in zip(part.column(source).to_pylist(), part.column(target).to_pylist(), strict=True):
+            try:
+                columns = [part.column(name).to_pylist() for name in (source, target)]
+            except UnicodeDecodeError as error:
+                rows = f"rows {row + 1} to {row + part.num_rows}"
+                raise DataError(f"{path}, {rows}: there is text that is not UTF-8 ({error}); write it anew") from error
+            for texts in zip(*columns, strict=True):
                 row += 1
                 for column, text in zip((source, target), texts, strict=True):
                     if not isinstance(text, str):

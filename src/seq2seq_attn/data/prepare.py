@@ -30,10 +30,12 @@ from seq2seq_attn.files import folder_atomic, remove_leftovers, rename_folder
 
 FORMAT = 1  # of the prepared files; one more when an older reader would misread them
 
+CHECKPOINTS = "checkpoints"
 PREPARING = "preparing"
 """Folder of a preparation that is not complete; the next start goes on with it."""
 
 NOTES = "notes.json"  # in that folder: how far it is
+_LEARNED_FROM = ("training text", "training alignments", "training tags")  # of a record
 
 Report = Callable[[str], None]
 
@@ -97,12 +99,15 @@ def prepare(config: Config, folder: Path, *, report: Report) -> PreparedData:
     if prepared is not None:
         if read_record(corpus).get("files") != digests.found:
             write_record(corpus, read_record(corpus) | files)
+        if home.parent == work:  # made anew, and the same as before
+            rename_folder(home, folder / "tokenizer")
         shutil.rmtree(work, ignore_errors=True)
         return prepared
+    _check_text(folder, read_record(corpus), record)
     if changes(work, record):
-        shutil.rmtree(work / "corpus", ignore_errors=True)
         work.mkdir(parents=True, exist_ok=True)
-        (work / NOTES).unlink(missing_ok=True)
+        (work / NOTES).unlink(missing_ok=True)  # first: they say what is there
+        shutil.rmtree(work / "corpus", ignore_errors=True)
         write_record(work, record)
     try:
         counts = encode_training(config, tokenizers, work / "corpus" / "train", notes=work / NOTES, report=report)
@@ -151,10 +156,9 @@ def _tokenizers(config: Config, folder: Path, text: str, report: Report) -> tupl
         else:
             report("reusing the tokenizer")
             return home, tokenizers
-    checkpoints = folder / "checkpoints"
-    if checkpoints.is_dir() and any(checkpoints.iterdir()):
+    if _has_checkpoints(folder):
         raise CheckpointError(
-            f"{checkpoints} holds a model that was trained with the tokenizer of this folder, "
+            f"{folder / CHECKPOINTS} holds a model that was trained with the tokenizer of this folder, "
             f"which would have to be made anew: {changed}; choose another folder with --output, "
             "or delete this one to start again"
         ) from damage
@@ -176,6 +180,26 @@ def _tokenizers(config: Config, folder: Path, text: str, report: Report) -> tupl
         tokenizers.save(aside)
         write_record(aside, _tokenizer_record(config, text, new))
     return new, tokenizers
+
+
+def _check_text(folder: Path, before: Record, now: Record) -> None:
+    """Refuse another training text under a training that goes on in the middle of it.
+
+    Raises:
+        CheckpointError: if there are checkpoints, and what they learned from has changed.
+    """
+    changed = [key for key in _LEARNED_FROM if before and before.get(key) != now[key]]
+    if changed and _has_checkpoints(folder):
+        raise CheckpointError(
+            f"{folder / CHECKPOINTS} holds a model in the middle of a training whose {' and '.join(changed)} "
+            "changed since: put back what was there, choose another folder with --output, or delete this one to "
+            "start again"
+        )
+
+
+def _has_checkpoints(folder: Path) -> bool:
+    checkpoints = folder / CHECKPOINTS
+    return checkpoints.is_dir() and any(checkpoints.iterdir())
 
 
 def _reuse(config: Config, corpus: Path, record: Record, tokenizers: Tokenizers, report: Report) -> PreparedData | None:

@@ -14,12 +14,12 @@ from seq2seq_attn.checkpoint.folders import find_checkpoint, read_run_config
 from seq2seq_attn.config.schema import TextCorpus
 from seq2seq_attn.data.corpus import SentencePair, read_corpus
 from seq2seq_attn.data.links import AlignedPair, read_aligned
-from seq2seq_attn.data.tokenizers import Tokenizer
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.alignment_error import AlignmentErrors, alignment_errors
 from seq2seq_attn.evaluation.symmetrize import check_method, symmetrize
 from seq2seq_attn.experiment.forcing import force
 from seq2seq_attn.translation import Translator
+from seq2seq_attn.translation.results import words_of
 
 CHUNK = 1024  # pairs that are read before they are aligned, so that those of like length can be put together
 DEFAULT_METHOD = "grow-diag"
@@ -158,18 +158,12 @@ def _link_both_ways(translator: Translator, pairs: Sequence[SentencePair]) -> tu
         sizes = zip(batch.source_lengths.tolist(), batch.target_lengths.tolist(), strict=True)
         rows = zip(batch.indices.tolist(), sizes, forced.weights.float().cpu().numpy(), strict=True)
         for number, (source_len, target_len), weights in rows:
-            sources = _words(tokenizers.source, pairs[number].source, source_len - 1)
-            targets = _words(tokenizers.target, pairs[number].target, target_len - 1)
+            sources = words_of(tokenizers.source, pairs[number].source)[: source_len - 1]
+            targets = words_of(tokenizers.target, pairs[number].target)[: target_len - 1]
             weights = weights[:, :source_len]
             forward[number] = link_words(weights, sources, targets)
             backward[number] = link_source_words(weights, sources, targets)
     return forward, backward
-
-
-def _words(tokenizer: Tokenizer, text: str, tokens: int) -> list[int]:
-    """Return the word of each of the first tokens; whitespace behind the last word belongs to none."""
-    last = len(text.split()) - 1
-    return [word for word in tokenizer.word_numbers(text)[:tokens] if word <= last]
 
 
 def _check_directions(folders: Sequence[Path]) -> None:

@@ -20,7 +20,7 @@ from seq2seq_attn.checkpoint.folders import (
 )
 from seq2seq_attn.checkpoint.info import INFO
 from seq2seq_attn.checkpoint.load import Checkpoint
-from seq2seq_attn.config.schema import Config
+from seq2seq_attn.config.schema import Config, DecodingConfig
 from seq2seq_attn.data.corpus import SentencePair, read_corpus
 from seq2seq_attn.data.encoded import EncodedCorpus
 from seq2seq_attn.data.tokenizers import Tokenizers
@@ -177,9 +177,12 @@ def _examine_model(path: Path, config: Config, sentences: int, device: str) -> l
 
 def _judge(checkpoint: Checkpoint, pairs: Sequence[SentencePair], *, whole: bool) -> list[Finding]:
     translator = Translator(checkpoint.model, checkpoint.tokenizer, checkpoint.config.decoding)
-    beam_size, training = translator.decoding.beam_size, checkpoint.config.training
-    greedy = _translate(translator, pairs, 1)
-    found = greedy if beam_size == 1 else _translate(translator, pairs, beam_size)
+    decoding, training = translator.decoding, checkpoint.config.training
+    greedy = _translate(translator, pairs, decoding.greedy(), "greedy search")
+    found = greedy
+    if decoding != decoding.greedy():
+        found = _translate(translator, pairs, decoding, f"beam {decoding.beam_size}")
+    is_beam = decoding.sampling is None and decoding.minimum_risk is None
     outcomes = [
         Outcome(pair.source, pair.target, one.text, one.finished) for pair, one in zip(pairs, found, strict=True)
     ]
@@ -187,8 +190,8 @@ def _judge(checkpoint: Checkpoint, pairs: Sequence[SentencePair], *, whole: bool
         *check_hypotheses(outcomes, translator.decoding),
         *check_scores(
             greedy=_bleu(greedy, pairs),
-            beam=_bleu(found, pairs),
-            beam_size=beam_size,
+            beam=_bleu(found if is_beam else greedy, pairs),
+            beam_size=decoding.beam_size if is_beam else 1,
             # of validation with a beam there is no score of greedy search to compare with
             logged=checkpoint.metrics.get("bleu") if training.validation_beam_size == 1 else None,
             perplexity=checkpoint.metrics.get("perplexity"),
@@ -198,13 +201,14 @@ def _judge(checkpoint: Checkpoint, pairs: Sequence[SentencePair], *, whole: bool
     ]
 
 
-def _translate(translator: Translator, pairs: Sequence[SentencePair], beam_size: int) -> list[Translation]:
+def _translate(
+    translator: Translator, pairs: Sequence[SentencePair], decoding: DecodingConfig, search: str
+) -> list[Translation]:
     found: list[Translation] = []
-    search = "greedy search" if beam_size == 1 else f"beam {beam_size}"
     with tqdm(total=len(pairs), desc=f"translating, {search}", unit="sentence", disable=None, leave=False) as bar:
         for begin in range(0, len(pairs), CHUNK):
             texts = [pair.source for pair in pairs[begin : begin + CHUNK]]
-            found += translator.translate(texts, beam_size=beam_size)
+            found += translator.translate(texts, decoding=decoding)
             bar.update(len(texts))
     return found
 

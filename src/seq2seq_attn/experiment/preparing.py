@@ -42,8 +42,13 @@ def prepare_run(config: Config, folder: Path, *, resume: bool = False) -> Prepar
     freeze(model, config.training.freeze or ())
     if not (resume and any((folder / CHECKPOINTS).glob("step-*"))):
         check_initial(config)
-    for corpus in (config.data.validation, *((one,) for one in config.data.test.values())):
-        collections.deque(read_linked(corpus), maxlen=0)  # what is wrong in them should not show after training
+    # what is wrong in them should not show after training
+    collections.deque(read_linked(config.data.validation), maxlen=0)
+    for name, corpus in config.data.test.items():
+        if sum(1 for _ in read_linked((corpus,))) == 0:
+            raise DataError(
+                f"data.test.{name}: there are no sentence pairs in it, so nothing to score; name other files"
+            )
     prepared = prepare(config, folder, report=say)
     write_run_config(folder, config)
     return prepared

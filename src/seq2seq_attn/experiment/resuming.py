@@ -100,4 +100,4 @@ def _restore_random(
     else:
         torch.set_rng_state(states["cpu"])
         if torch.cuda.is_available() and "cuda" in states:
-            torch.cuda.set_rng_state_all(states["cuda"])
+            torch.cuda.set_rng_state_all(states["cuda"][: torch.cuda.device_count()])  # there may be fewer now

@@ -119,8 +119,11 @@ class Batcher:
         results = await self._in_thread(lambda: self._results(batch))
         for (job, number), result in zip(batch.pieces, results, strict=True):
             job.settle(number, result)
-        self.queue.learn_speed(len(batch.pieces), begin)
-        self._report(Done(self.model.name, len(batch.pieces), time.monotonic() - begin))
+        done = sum(not isinstance(result, Exception) for result in results)
+        if done == len(results):  # a batch that was given up says nothing of how long others take
+            self.queue.learn_speed(done, begin)
+        if done:
+            self._report(Done(self.model.name, done, time.monotonic() - begin))
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -149,7 +152,9 @@ class Batcher:
 
     def _render(self, piece: Piece, found: Any) -> Any:
         try:
-            return piece.job.render(self.model.translator, found)
+            return self.model.render(piece, found)
+        except Abandoned as error:
+            return error
         except Exception as error:
             return _expected(error)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pathlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from seq2seq_attn.experiment.info import describe_run
 from seq2seq_attn.exported import is_exported, read_manifest
 from seq2seq_attn.serving.limits import Limits
 from seq2seq_attn.serving.refusals import Refusal
-from seq2seq_attn.serving.watching import Path, WatchedModel
+from seq2seq_attn.serving.watching import Abandoned, Path, WatchedModel
 from seq2seq_attn.serving.work import Ask, Piece
 from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translation, Translator, split_runs
 
@@ -86,8 +87,19 @@ class ServedModel:
         decoding = self.decoding_of(ask)
         if ask.kind == "score":
             targets = [(piece.job.targets or ())[piece.number] for piece in pieces]
-            return [[found] for found in self.translator.score(texts, targets, decoding=decoding)]
+            with self.translator.wanted_by(pieces, decoding.precision):
+                return [[found] for found in self.translator.score(texts, targets, decoding=decoding)]
         return self.translator.watched_n_best(pieces, texts, ask.n_best, decoding)
+
+    def render(self, piece: Piece, found: Sequence[Translation]) -> Any:
+        """Make what is sent of the translations of a sentence.
+
+        Raises:
+            Seq2SeqError: if that cannot be done as asked.
+            Abandoned: when nobody waits for it any more.
+        """
+        with self.translator.wanted_by([piece], self.decoding.precision):
+            return piece.job.render(self.translator, found)
 
 
 class _WatchedTranslator(Translator):
@@ -108,11 +120,26 @@ class _WatchedTranslator(Translator):
             self._watched[precision] = WatchedModel(self._inner.stepper(precision))
         return self._watched[precision]
 
+    @contextmanager
+    def wanted_by(self, pieces: Sequence[Piece], precision: str) -> Iterator[WatchedModel]:
+        """Let what steps the model in this block end when nobody waits for any of the sentences any more.
+
+        Raises:
+            Abandoned: if that is so from the beginning.
+        """
+        model = self.stepper(precision)
+        model.wanted = lambda: not all(piece.job.gone for piece in pieces)
+        try:
+            if not model.wanted():
+                raise Abandoned
+            yield model
+        finally:
+            model.wanted = lambda: True
+
     def watched_n_best(
         self, pieces: Sequence[Piece], texts: Sequence[str], count: int, decoding: DecodingConfig
     ) -> list[list[Translation]]:
         """Translate, and tell those who watch how far it is."""
-        model = self.stepper(decoding.precision)
         order = self._order(texts) if any(piece.job.watch for piece in pieces) else []
 
         def see(path: Path) -> None:
@@ -120,13 +147,13 @@ class _WatchedTranslator(Translator):
             if job.watch is not None and not job.gone:
                 job.watch(self, number, self._so_far(job.texts[number], path))
 
-        model.wanted = lambda: not all(piece.job.gone for piece in pieces)
-        model.watched = frozenset(place for place, number in enumerate(order) if pieces[number].job.watch)
-        model.see = see if model.watched else None
-        try:
-            return self.n_best(texts, count=count, decoding=decoding)
-        finally:
-            model.wanted, model.see = lambda: True, None
+        with self.wanted_by(pieces, decoding.precision) as model:
+            model.watched = frozenset(place for place, number in enumerate(order) if pieces[number].job.watch)
+            model.see = see if model.watched else None
+            try:
+                return self.n_best(texts, count=count, decoding=decoding)
+            finally:
+                model.see = None
 
     def _so_far(self, text: str, path: Path) -> Translation:
         """Return a hypothesis that is not finished as a translation."""

@@ -15,6 +15,8 @@ from seq2seq_attn.training.updater import StepResult, Updater
 
 SHOWN = 10
 """Sentence numbers in a message; the log has all of them."""
+MOST_WAITING = 100
+"""Steps whose batches are kept until somebody asks what became of them."""
 
 
 class BadSteps(TrainingError):  # noqa: N818 - what happened; as an error it is a TrainingError
@@ -38,7 +40,8 @@ class StepGuard:
 
     The updater leaves parameters and optimizer alone when a step's loss or gradient is not finite. Whether it did is
     known on the device; asking costs a wait for it. So the steps wait here until :meth:`settle`, which asks
-    once for all of them: after every step on a CPU, before log lines and checkpoints on a GPU.
+    once for all of them: after every step on a CPU; on a GPU before log lines and checkpoints, and whenever
+    :data:`MOST_WAITING` of them hold their batches in memory.
 
     Args:
         updater: that makes the steps.
@@ -70,7 +73,7 @@ class StepGuard:
                 }
             )
         self._waiting.append(_Step(state.step, state.epoch, batches, result.tokens, result.skipped))
-        if self.updater.device.type == "cpu":
+        if self.updater.device.type == "cpu" or len(self._waiting) >= MOST_WAITING:
             self.settle(state)
 
     def settle(self, state: TrainState) -> None:
@@ -109,7 +112,7 @@ class StepGuard:
             f"(the last: step {last.step}, made from sentence pairs {_shown(last.batches)} of the prepared corpus; "
             "all are listed in metrics.jsonl)"
         )
-        if self._good is not None and self.updater.loss_is_finite(self._good):
+        if self._is_sound(state):
             raise BadSteps(
                 f"{what}. The model was sound before and is unchanged: look at these sentences, "
                 "or lower training.optimizer.learning_rate"
@@ -118,6 +121,14 @@ class StepGuard:
             f"training diverged: the loss is not finite any more: {what}; lower "
             "training.optimizer.learning_rate, or set training.clip_norm, and start a new run"
         )
+
+    def _is_sound(self, state: TrainState) -> bool:
+        """Say whether it is the sentences and not the model that gives no finite loss."""
+        if self._good is not None:
+            return self.updater.loss_is_finite(self._good)
+        # no good step since training was taken up again: all there is to look at are the parameters
+        parameters = self.updater.model.parameters()
+        return state.tokens > 0 and all(bool(torch.isfinite(one).all()) for one in parameters)
 
     def _tell(self, state: TrainState, step: _Step) -> None:
         self._emit(

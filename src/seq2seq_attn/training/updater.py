@@ -80,6 +80,8 @@ class Updater:
         self._updates = 0
         # float16 has so narrow a range that small gradients vanish unless the loss is scaled up
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
+        # it makes its scale with the first loss, but a process whose share of a batch is empty has none
+        self.scaler.scale(torch.zeros((), device=device))
 
     def update(self, batches: Sequence[Batch], learning_rate: float, step: int = 0) -> StepResult:
         """Make one step from ``batches``, in parts where memory does not suffice for this process's share.

@@ -107,9 +107,8 @@ def grow_beam(
     numbers = {0: 0}  # by node of the search, whose root is 0 as well
     spelled: dict[int, tuple[int, ...]] = {0: ()}
     for step in steps:
-        # those that stand for others to fall behind come first
-        for one in sorted(step.considered, key=lambda one: one.node is None):
-            number = len(nodes)
+        begin = len(nodes)
+        for number, one in enumerate(step.considered, start=begin):
             parent = numbers[one.parent]
             if one.node is not None:
                 numbers[one.node] = number
@@ -126,6 +125,8 @@ def grow_beam(
                     "",
                 )
             )
+        # only now: what one fell behind may have been considered after it
+        for number, one in enumerate(step.considered, start=begin):
             rival = None if one.rival is None else nodes[numbers[one.rival]]
             nodes[number] = replace(nodes[number], why=_why(one, rival, spelled, tokenizer))
     written = {spelled[number]: number for number in numbers.values()}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FORMAT = "seq2seq_attn attention 1"
 ALTERNATIVES = 8
 """Tokens that are told for each place of a translation, beside which hardly any has a chance."""
+MOST_NUMBERS = 4_000_000
+"""Weights of single heads in a panel, beyond which they are left out: more than a page can show."""
 
 
 def attention_document(panels: Sequence[dict[str, Any]], *, title: str) -> dict[str, Any]:
@@ -60,7 +62,8 @@ def attention_panel(
         forced: whether the translation was given and not found.
         alternatives: how many are told for each token; 0: none.
         beam: the tree of hypotheses, from :meth:`Translator.beam`; None: none.
-        heads: whether to look at every head of every layer.
+        heads: whether to look at every head of every layer; not done where sentences are so long that they
+            would have more than :data:`MOST_NUMBERS` weights, or more tokens than a model is shown.
     """
     tokenizers = translator.tokenizers
     blank = not translation.source_tokens
@@ -104,8 +107,12 @@ def _maps(translator: Translator, translation: Translation, *, heads: bool) -> l
     if not translation.attention.any():
         return []  # a model without attention
     # the maps of a model by itself, which may not be those of the ensemble that it is in
-    others: Sequence[TokenMap] = translator.attention_maps(translation.source, translation) if heads else ()
+    others: Sequence[TokenMap] = ()
+    if heads and len(translation.tokens) <= MAX_SOURCE_TOKENS:
+        others = translator.attention_maps(translation.source, translation)
     first = others[0] if others else None
+    if sum(found.weights.size for found in others) > MOST_NUMBERS:
+        others = ()
     return [
         _map("cross", first.layer if first else 1, 0, translation.attention),
         *(_map(found.part, found.layer, found.head, found.weights) for found in others if found.head > 0),

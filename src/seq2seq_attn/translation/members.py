@@ -68,7 +68,7 @@ def load_members(
                 f"{path}: {difference} ({paths[0]}): models that translate together write the same tokens; "
                 "train them with one tokenizer, or leave this run out"
             )
-    return members, loaded[0][1]
+    return members, searched(paths, loaded[0][1])
 
 
 def _load(path: Path, *, device: str, checkpoint: str) -> tuple[Member, DecodingConfig]:
@@ -78,14 +78,20 @@ def _load(path: Path, *, device: str, checkpoint: str) -> tuple[Member, Decoding
         if device not in ("auto", "cpu"):
             raise ConfigError(f"{path}: an exported model runs on the CPU, but device is {device!r}; use auto or cpu")
         exported = open_exported(path)
-        # the numbers are what they were exported as
-        return Member(exported.model, exported.tokenizers), exported.config.decoding.model_copy(
-            update={"precision": "auto"}
-        )
+        return Member(exported.model, exported.tokenizers), exported.config.decoding
     from seq2seq_attn.checkpoint import load_checkpoint  # with torch, which an exported model does without
 
     opened = load_checkpoint(path, checkpoint=checkpoint, device=device)
     return Member(opened.model, opened.tokenizer), opened.config.decoding
+
+
+def searched(runs: Sequence[Path], decoding: DecodingConfig) -> DecodingConfig:
+    """Return how runs are configured to search: numbers of an exported model are what they were exported as."""
+    return (
+        decoding.model_copy(update={"precision": "auto"})
+        if any((run / MANIFEST).is_file() for run in runs)
+        else decoding
+    )
 
 
 def split_runs(runs: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq_attn.alignment import link_words, word_numbers
-from seq2seq_attn.data.tokenizers import EOS, SPECIALS, UNK, Tokenizers
+from seq2seq_attn.data.tokenizers import EOS, SPECIALS, UNK, Tokenizer, Tokenizers
 from seq2seq_attn.decoding import Hypothesis, arrays
 from seq2seq_attn.translation.sources import Sentence
 from seq2seq_attn.translation.translation import Translation
@@ -52,7 +52,8 @@ class Results:
         source, target = self.tokenizers.source, self.tokenizers.target
         weights = _weights(found)
         if words is None:
-            words = word_numbers([target.is_word_start(token) for token in found.tokens])
+            words = _words(target, found.tokens)
+        sources = words_of(source, sentence.text)[: len(sentence.ids)]
         return Translation(
             source=sentence.text,
             text=text,
@@ -63,9 +64,21 @@ class Results:
             attention=weights,
             finished=found.finished,
             truncated=sentence.truncated,
-            alignment=link_words(weights, source.word_numbers(sentence.text)[: len(sentence.ids)], words),
+            alignment=link_words(weights, sources, words),
             token_log_probs=found.token_log_probs,
         )
+
+
+def words_of(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return the word of each token of a text; whitespace behind the last word belongs to none."""
+    last = len(text.split()) - 1
+    return [word for word in tokenizer.word_numbers(text) if word <= last]
+
+
+def _words(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[int]:
+    """Return the word of each token, as far as the tokens can tell."""
+    touched = [False, *map(tokenizer.touches_next, tokens)]
+    return word_numbers([tokenizer.is_word_start(token) and not touched[place] for place, token in enumerate(tokens)])
 
 
 def _weights(found: Hypothesis) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from seq2seq_attn.translation.forced import force
 from seq2seq_attn.translation.maps import token_maps, written_tokens
 from seq2seq_attn.translation.members import Member, is_trained, load_members, trained
 from seq2seq_attn.translation.plan import Asked, Plan, choose, encode_constraints, make_plan
-from seq2seq_attn.translation.results import Results
+from seq2seq_attn.translation.results import Results, words_of
 from seq2seq_attn.translation.searches import Scores, TargetTokens, beam_search, build_scoring
 from seq2seq_attn.translation.sources import Sources
 from seq2seq_attn.translation.stepper import stepper
@@ -219,7 +219,7 @@ class Translator:
             if isinstance(target, Translation):
                 found[number] = results.translation(read[number], forced, score=score, text=target.text)
             else:
-                words = tokenizer.word_numbers(target)
+                words = words_of(tokenizer, target)
                 found[number] = results.translation(read[number], forced, score=score, text=target, words=words)
         return found
 

@@ -33,7 +33,7 @@ export class Client {
   }
 
   /** Return what the attention view draws of a sentence, with the tree of its hypotheses. */
-  async attend(text: string, model: string, beamSize: number): Promise<Panel> {
+  async attend(text: string, model: string, beamSize: number | undefined): Promise<Panel> {
     const headers = { ...this.#headers(), "Content-Type": "application/json" };
     const body = JSON.stringify({ text, model, beam_size: beamSize, beam: true });
     const answer = await reach("attend", { method: "POST", headers, body });

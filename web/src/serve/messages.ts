@@ -54,7 +54,7 @@ export interface Result {
 export interface Request {
   text: string[];
   model: string;
-  beam_size: number;
+  beam_size?: number;
   n_best: number;
   panel: boolean;
 }

@@ -15,7 +15,7 @@ const KEPT = 500; // results, so that a sentence is not translated again because
 /** How sentences are to be translated. */
 interface Options {
   model: string;
-  beam_size: number;
+  beam_size?: number;
   n_best: number;
 }
 
@@ -165,7 +165,11 @@ export class Page {
   #options(): Options {
     const most = this.#limits!.beam_size;
     const nBest = whole(this.#nBest, 1, most);
-    return { model: this.#current.name, beam_size: Math.max(whole(this.#beam, this.#current.beam_size, most), nBest), n_best: nBest };
+    const usual = this.#current.beam_size;
+    const beam = whole(this.#beam, usual, most);
+    const asked = { model: this.#current.name, n_best: nBest };
+    // left alone, it is the server that makes room for all that are wanted: it knows of groups
+    return beam === Math.min(usual, most) ? asked : { ...asked, beam_size: Math.max(beam, nBest) };
   }
 
   #key(sentence: string): string {

@@ -39,6 +39,9 @@ export interface Tokenizer {
   /** Tell whether this token begins a new word, so that tokens can be merged into words. */
   isWordStart(id: number): boolean;
 
+  /** Tell whether what follows this token belongs to the same word, whatever it is. */
+  touchesNext(id: number): boolean;
+
   /** Return the text that this token adds, a space in front where it begins a word; "" for special symbols. */
   surface(id: number): string;
 

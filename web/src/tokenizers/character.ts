@@ -20,6 +20,10 @@ export class CharacterTokenizer extends ListTokenizer implements Tokenizer {
     return id > EOS && isSpace(this.tokens[id]!);
   }
 
+  touchesNext(): boolean {
+    return false;
+  }
+
   surface(id: number): string {
     return isSilent(id) ? "" : this.visible(id);
   }

@@ -61,6 +61,10 @@ export class SentencePieceTokenizer implements Tokenizer {
     return this.token(id).startsWith(WORD_START);
   }
 
+  touchesNext(): boolean {
+    return false;
+  }
+
   surface(id: number): string {
     if (isSilent(id)) return "";
     return id === UNK ? UNKNOWN_TEXT : this.#texts[id]!.replaceAll(WORD_START, " ");

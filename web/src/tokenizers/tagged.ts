@@ -46,6 +46,10 @@ export class TaggedTokenizer implements Tokenizer {
     return this.#isTag(id) || this.#plain.isWordStart(id);
   }
 
+  touchesNext(id: number): boolean {
+    return !this.#isTag(id) && this.#plain.touchesNext(id);
+  }
+
   surface(id: number): string {
     if (!this.#isTag(id)) return this.#plain.surface(id);
     // the first character of a text brings no space along, as a first word does

@@ -46,6 +46,10 @@ export class WordTokenizer extends ListTokenizer implements Tokenizer {
     return id > EOS && !isSpace(token) && !(this.#marks && joinsLeft(token));
   }
 
+  touchesNext(id: number): boolean {
+    return id > EOS && this.#marks && joinsRight(this.tokens[id]!);
+  }
+
   surface(id: number): string {
     return isSilent(id) ? "" : this.#surface(this.visible(id));
   }

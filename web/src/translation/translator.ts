@@ -12,7 +12,7 @@ import {
   type Runtime,
 } from "../exported/index.js";
 import { words } from "../tokenizers/characters.js";
-import { loadTokenizers, type Tokenizers } from "../tokenizers/index.js";
+import { loadTokenizers, type Tokenizer, type Tokenizers } from "../tokenizers/index.js";
 import type { AttentionDocument, Panel } from "../view/document.js";
 import { linkWords, wordNumbers } from "./alignment.js";
 import { toDocument, toPanel } from "./panel.js";
@@ -148,8 +148,8 @@ export class Translator {
       attention: found.weights.map((row) => [...row]),
       alignment: linkWords(
         found.weights,
-        source.wordNumbers(text).slice(0, ids.length),
-        wordNumbers(found.tokens.map((id) => target.isWordStart(id))),
+        wordsOf(source, text).slice(0, ids.length),
+        wordNumbers(found.tokens.map((id, place) => target.isWordStart(id) && !touched(target, found.tokens, place))),
       ),
       tokenLogProbs: found.tokenLogProbs,
       alternatives: found.alternatives.map((each) =>
@@ -161,6 +161,17 @@ export class Translator {
       read,
     };
   }
+}
+
+/** Return the word of each token of a text; whitespace behind the last word belongs to none. */
+function wordsOf(tokenizer: Tokenizer, text: string): number[] {
+  const count = words(text).length;
+  return tokenizer.wordNumbers(text).filter((word) => word < count);
+}
+
+/** Tell whether the token at a place touches the one before it because of that one. */
+function touched(tokenizer: Tokenizer, tokens: readonly number[], place: number): boolean {
+  return place > 0 && tokenizer.touchesNext(tokens[place - 1]!);
 }
 
 /** Return what beam search would have ranked a hypothesis by. */

@@ -59,6 +59,11 @@ class Tokenizer(ABC):
     def is_word_start(self, token_id: int) -> bool:
         """Tell whether this token begins a new word, so that tokens can be merged into words."""
 
+    def touches_next(self, token_id: int) -> bool:
+        """Tell whether what follows this token belongs to the same word, whatever it is."""
+        del token_id
+        return False
+
     @abstractmethod
     def surface(self, token_id: int) -> str:
         """Return the text that this token adds, a space in front where it begins a word; ``""`` for special symbols.

@@ -89,6 +89,10 @@ class TaggedTokenizer(Tokenizer):
         """Tell whether this is a tag, or a token that begins a new word."""
         return self._is_tag(token_id) or self.plain.is_word_start(token_id)
 
+    def touches_next(self, token_id: int) -> bool:
+        """Tell whether this is a token that touches what follows it; no tag does."""
+        return not self._is_tag(token_id) and self.plain.touches_next(token_id)
+
     def surface(self, token_id: int) -> str:
         """Return the tag with a space, or what the token adds."""
         if not self._is_tag(token_id):

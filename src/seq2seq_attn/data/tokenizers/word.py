@@ -117,6 +117,10 @@ class WordTokenizer(ListTokenizer):
         token = self.tokens[token_id]
         return token_id > EOS and not token.isspace() and not (self.marks and _joins_left(token))
 
+    def touches_next(self, token_id: int) -> bool:
+        """Tell whether this is a sign with a mark on its right."""
+        return token_id > EOS and self.marks and _joins_right(self.tokens[token_id])
+
 
 def split_words(text: str) -> list[str]:
     """Split ``text`` into words and signs; :func:`join_words` is the way back."""

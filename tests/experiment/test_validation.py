@@ -16,14 +16,18 @@ from tiny import LEARNED, write_config
 from seq2seq_attn import load_config
 from seq2seq_attn.config.schema import TrainingConfig
 from seq2seq_attn.config.training import ValidationMetric
+from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.data.links import read_linked
 from seq2seq_attn.data.prepare import prepare
 from seq2seq_attn.errors import ConfigError, TrainingError
 from seq2seq_attn.evaluation.metrics import METRICS, higher_is_better, score_corpus
+from seq2seq_attn.experiment import validation
 from seq2seq_attn.experiment.average import choose_checkpoints
 from seq2seq_attn.experiment.preparing import prepare_run
 from seq2seq_attn.experiment.symptoms.learning import check_learning
 from seq2seq_attn.experiment.validation import Validator, text_metrics, validation_search
+from seq2seq_attn.models.base import Seq2Seq
+from seq2seq_attn.nn.losses import Loss
 from seq2seq_attn.runtime import choose_device, choose_precision
 from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.translation import Translator
@@ -181,10 +185,10 @@ def test_resuming_with_another_metric_is_refused_with_more_besides_is_not(
     assert "chrf" in validations(tmp_path / "run")[-1]
 
 
-def test_no_memory_for_validation_says_what_to_change(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def validator_of(run: Path) -> Validator:
     config = load_config(run / "config.yaml")
     prepared = prepare(config, run, report=lambda _: None)
-    validator = Validator(
+    return Validator(
         Translator.load(run, device="cpu").model,
         prepared.tokenizers,
         prepared.validation,
@@ -194,6 +198,30 @@ def test_no_memory_for_validation_says_what_to_change(run: Path, monkeypatch: py
         precision=choose_precision("float32", choose_device("cpu")),
         interrupts=Interrupts(),
     )
+
+
+def test_a_loss_for_which_there_is_little_memory_is_made_in_parts(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    validator = validator_of(run)
+    wanted = validator()["loss"]
+    loss_of = validation.batch_loss
+    room = 3
+
+    def narrow(model: Seq2Seq, batch: Batch) -> Loss:
+        if batch.size > room:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        return loss_of(model, batch)
+
+    monkeypatch.setattr(validation, "batch_loss", narrow)
+    assert validator()["loss"] == pytest.approx(wanted, rel=1e-6)
+    room = 0
+    with pytest.raises(
+        TrainingError, match=r"no memory for validation; .* without the longest lines of the validation"
+    ):
+        validator()
+
+
+def test_no_memory_for_validation_says_what_to_change(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    validator = validator_of(run)
 
     def exhausted(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from seq2seq_attn.config.schema import Config, DecodingConfig, TrainingConfig
-from seq2seq_attn.data.batching import collate
+from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.data.encoded import EncodedCorpus
 from seq2seq_attn.data.links import AlignedPair, alignment_files
 from seq2seq_attn.data.sampler import BatchSampler
@@ -20,7 +20,7 @@ from seq2seq_attn.evaluation.metrics import METRICS, score_corpus
 from seq2seq_attn.experiment.align import score_alignments
 from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.runtime import Precision
-from seq2seq_attn.training.guard_memory import NoMemory, is_out_of_memory
+from seq2seq_attn.training.guard_memory import NoMemory, is_out_of_memory, learn_in_parts
 from seq2seq_attn.training.interrupts import Interrupts
 from seq2seq_attn.training.losses import batch_loss
 from seq2seq_attn.translation import Translator
@@ -132,21 +132,29 @@ class Validator:
             self.corpus.source_lengths, self.corpus.target_lengths, batch_tokens=BATCH_TOKENS, seed=0
         )
         device = next(self.model.parameters()).device
-        total, tokens, lack = 0.0, 0, _Lack()
+        tokens, lack = 0, _Lack()
+        losses: list[float] = []
+        part_losses: list[float] = []
+
+        def add(part: Batch) -> None:
+            with self.precision.autocast(device):
+                part_losses.append(float(batch_loss(self.model, part).negative_log_likelihood))
+
         for numbers in sampler.epoch(0):
             self.check()
-            self._agree(lack)
+            self._agree(lack, _LONG)
             rows = self._share(numbers.tolist())
             if not rows:
                 continue
             sources = [self.corpus.source(row) for row in rows]
             batch = collate(sources, [self.corpus.target(row) for row in rows], rows)
-            batch = batch.to(device)
-            with lack, self.precision.autocast(device):
-                total += float(batch_loss(self.model, batch).negative_log_likelihood)
+            with lack:
+                learn_in_parts([batch.to(device)], add, part_losses.clear)
+            losses.append(sum(part_losses))
+            part_losses.clear()
             tokens += batch.target_tokens
-        self._agree(lack)
-        found = self.ranks.gather((total, tokens))
+        self._agree(lack, _LONG)
+        found = self.ranks.gather((sum(losses), tokens))
         return sum(loss for loss, _ in found) / sum(count for _, count in found)
 
     def _translate(self, translator: Translator) -> dict[str, float]:
@@ -180,13 +188,17 @@ class Validator:
     def _share(self, items: Sequence[T]) -> Sequence[T]:
         return items[self.ranks.number :: self.ranks.size]
 
-    def _agree(self, lack: _Lack) -> None:
+    def _agree(self, lack: _Lack, mend: str | None = None) -> None:
         """Go on if there was memory enough in all processes."""
         if self.ranks.any(lack.error is not None):
-            raise NoMemory(
-                "no memory for validation; go on with --resume and a decoding.batch_sentences below "
-                f"{self.decoding.batch_sentences}, which says how many sentences are translated at once"
-            ) from lack.error
+            usual = (
+                f"a decoding.batch_sentences below {self.decoding.batch_sentences}, which says how many sentences are "
+                "translated at once"
+            )
+            raise NoMemory(f"no memory for validation; go on with --resume and {mend or usual}") from lack.error
+
+
+_LONG = "without the longest lines of the validation text: there is not even memory to read one pair of them alone"
 
 
 class _Lack:
@@ -199,7 +211,7 @@ class _Lack:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
-        if error is None or not is_out_of_memory(error):
+        if error is None or not (isinstance(error, NoMemory) or is_out_of_memory(error)):
             return False
         self.error = error.with_traceback(None)  # or else it would keep what the block had allocated
         return True

@@ -82,6 +82,8 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
         if number < 1:
             raise ConfigError(f"--{name} {number}: has to be 1 or more")
     config = load_config(plan.config, list(plan.overrides))
+    if config.training.guided_alignment.weight:
+        raise ConfigError("training.guided_alignment: batches here have no alignments; leave it out")
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     device = choose_device(config.training.device)

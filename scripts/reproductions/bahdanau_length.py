@@ -15,7 +15,7 @@ from seq2seq_attn.visualization.by_length import plot_by_length
 
 from .claims import Claim, Verdict, decide
 from .corpora import Corpus
-from .noise import ERRORS, LEAST, better, standard_error
+from .noise import LEAST, better, noise_over_seeds
 from .reproduction import Reproduction, Variant
 from .results import Results, shown
 from .tables import Table
@@ -60,14 +60,14 @@ def long_range(corpus: Corpus) -> Claim:
 
     def check(results: Results) -> Verdict:
         kept: dict[str, list[float]] = {}
+        # of the same sentences for every seed, so they do not become less with more of them
         margins = []
         for variant in (WITHOUT, WITH):
             found = [_kept(*_short_and_long(results, variant, seed, limit)) for seed in results.seeds]
             kept[variant] = [share for share, _ in found]
-            margins += [margin for _, margin in found]
+            margins.append(mean(margin for _, margin in found))
         differences = [more - less for more, less in zip(kept[WITH], kept[WITHOUT], strict=True)]
-        noise = math.sqrt(sum(margin**2 for margin in margins)) / len(differences)
-        noise = max(noise, ERRORS * standard_error(differences))
+        noise = max(math.hypot(*margins), noise_over_seeds(differences))
         shares = [f"{variant} {mean(kept[variant]):.0%}" for variant in (WITHOUT, WITH)]
         text = (
             f"BLEU on long sentences, of that on short ones: {', '.join(shares)} (noise of the difference {noise:.0%})"

@@ -14,7 +14,7 @@ from seq2seq_attn.data.links import AlignedPair, read_linked
 from seq2seq_attn.evaluation.diagnostics import diagnose, mean_diagnostics
 from seq2seq_attn.experiment.align import score_alignments
 from seq2seq_attn.experiment.evaluate import evaluate
-from seq2seq_attn.experiment.forcing import force
+from seq2seq_attn.experiment.forcing import force, log_probs_of
 
 from .outcome import BLEU, ENTROPY, ERROR_RATE, NONZERO, PERPLEXITY
 
@@ -63,7 +63,7 @@ def _forced(translator: Translator, aligned: Sequence[AlignedPair]) -> dict[str,
         for batch, forced in force(translator, [one.pair for one in aligned[begin : begin + CHUNK]]):
             sizes = zip(batch.source_lengths.tolist(), batch.target_lengths.tolist(), strict=True)
             for row, (source_len, target_len) in enumerate(sizes):
-                log_probs = model.log_probs(forced.features[row, :target_len])
+                log_probs = log_probs_of(model, batch, forced, row, target_len)
                 right = batch.target_out[row, :target_len].unsqueeze(-1)
                 total -= float(log_probs.gather(-1, right).double().sum())
                 tokens += target_len

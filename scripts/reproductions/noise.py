@@ -1,9 +1,10 @@
 """Is one variant better than another here, or would other sentences or another seed have turned it round?
 
-One seed: the BLEU of two variants differs if paired bootstrap resampling of the sentences says so (p < 0.05). Of all
-other numbers one seed does not tell the noise, so nothing is decided. Several seeds: a difference has to be more
-than twice its standard error over the seeds, each seed compared with itself; and for BLEU the bootstrap, over the
-translations of all seeds together, has to agree. Where no model has come to one BLEU, nothing is decided: which of
+One seed: the BLEU of two variants differs if approximate randomization over the sentences says so (p < 0.05, on both
+sides). Of all other numbers one seed does not tell the noise, so nothing is decided. Several seeds: a difference has to
+be beyond the 95 % of Student's t over the seeds, each seed compared with itself; and for BLEU randomization has to
+agree, by the median of its p over the seeds. Not over the translations of all seeds together: they are of the
+same sentences, so more seeds make no larger test set. Where no model has come to one BLEU, nothing is decided: which of
 two that have learned nothing is better says nothing of what they would learn.
 """
 
@@ -13,7 +14,7 @@ import functools
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 from seq2seq_attn.evaluation.metrics import MetricOptions
 from seq2seq_attn.evaluation.significance import LEVEL, paired_tests
@@ -22,13 +23,15 @@ from .claims import Claim, Finding, Verdict, all_of
 from .outcome import BLEU, LOWER_IS_BETTER
 from .results import Results
 
-ERRORS = 2.0
-"""Standard errors that a difference over seeds has to exceed."""
+_STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31}
+"""97.5 % quantiles of Student's t, by the number of seeds, which is its degrees of freedom and one more."""
+_STUDENT_OF_MORE = 2.26
 
 LEAST = 1.0
 """BLEU that one of two variants has to have before they are compared."""
 
 NAMES = {BLEU: "BLEU"}
+ONLY = MetricOptions(resamples=2)  # the bootstrap is not looked at
 
 
 def better(text: str, source: str, first: str, others: Sequence[str], what: str = BLEU) -> Claim:
@@ -68,16 +71,15 @@ def compare(results: Results, first: str, second: str, what: str = BLEU, *, lowe
     if what == BLEU and max(mean(ours), mean(theirs)) < LEAST:
         return Verdict(Finding.NOT_DECIDED, f"{text} (neither has learned to translate)")
     if len(gains) > 1:
-        error = standard_error(gains)
-        text += f" (standard error of the difference {error:.2f}"
-        decided = abs(mean(gains)) > ERRORS * error
+        text += f" (standard error of the difference {standard_error(gains):.2f}"
+        decided = abs(mean(gains)) > noise_over_seeds(gains)
     elif what == BLEU:
         text, decided = text + " (", True
     else:
         return Verdict(Finding.NOT_DECIDED, f"{text} (one seed does not tell the noise)")
     if what == BLEU:
-        p = bootstrap(results, first, second)
-        text += f"{', ' if len(gains) > 1 else ''}bootstrap p = {p:.3f}"
+        p = randomization(results, first, second)
+        text += f"{', ' if len(gains) > 1 else ''}p = {p:.3f}"
         decided = decided and p < LEVEL
     if not decided:
         return Verdict(Finding.NOT_DECIDED, f"{text})")
@@ -89,20 +91,22 @@ def standard_error(values: Sequence[float]) -> float:
     return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
-def bootstrap(results: Results, first: str, second: str) -> float:
-    """Return the p-value of the BLEU of two variants, over the translations of all seeds."""
-    references = results.references() * len(results.seeds)
-    systems = [
-        tuple(line for seed in results.seeds for line in results.hypotheses(name, seed)) for name in (second, first)
-    ]
-    return _bootstrap(*systems, tuple(references))
+def noise_over_seeds(differences: Sequence[float]) -> float:
+    """Return the size up to which the mean of differences, one for each seed, may be chance; 0 for one alone."""
+    return _STUDENT.get(len(differences), _STUDENT_OF_MORE) * standard_error(differences)
+
+
+def randomization(results: Results, first: str, second: str) -> float:
+    """Return the p-value of the BLEU of two variants, the median over the seeds."""
+    references = tuple(results.references())
+    return median(
+        _randomization(*(tuple(results.hypotheses(name, seed)) for name in (second, first)), references)
+        for seed in results.seeds
+    )
 
 
 @functools.lru_cache(maxsize=256)
-def _bootstrap(baseline: tuple[str, ...], system: tuple[str, ...], references: tuple[str, ...]) -> float:
-    # one trial: the other test, which takes its time, is not looked at
-    tested = paired_tests(
-        {"baseline": baseline, "system": system}, [list(references)], ["bleu"], options=MetricOptions(), trials=1
-    )
-    p = tested["bleu"].results[1].bootstrap
+def _randomization(baseline: tuple[str, ...], system: tuple[str, ...], references: tuple[str, ...]) -> float:
+    tested = paired_tests({"baseline": baseline, "system": system}, [list(references)], ["bleu"], options=ONLY)
+    p = tested["bleu"].results[1].randomization
     return 1.0 if p is None else p

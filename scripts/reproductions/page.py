@@ -18,9 +18,9 @@ from .tables import Table, row
 PAGE, PICTURE, NUMBERS = "table.md", "plot.png", "results.json"
 
 NOISE = (
-    "*Held* and *did not reproduce* are said of differences beyond noise only. With one seed that is paired bootstrap "
-    "resampling of the sentences (BLEU, p < 0.05); with several seeds a difference also has to be more than twice its "
-    "standard error over the seeds. One seed does not tell the noise of anything but BLEU. What is within noise is "
+    "*Held* and *did not reproduce* are said of differences beyond noise only. With one seed that is approximate "
+    "randomization over the sentences (BLEU, p < 0.05); with several seeds a difference also has to be beyond the 95 % "
+    "of Student's t over the seeds. One seed does not tell the noise of anything but BLEU. What is within noise is "
     "*not decided*."
 )
 

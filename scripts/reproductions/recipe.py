@@ -42,8 +42,8 @@ CANDIDATES = (
     Candidate("no label smoothing", ("training.label_smoothing=0",), "the likelihood itself"),
     Candidate("R-drop 5", ("training.r_drop=5",), "Liang et al. 2021"),
     Candidate("moving average", ("training.ema=0.999",), "Polyak and Juditsky 1992"),
-    Candidate("half the batch", ("training.batch_sentences=20",), SENNRICH),
-    Candidate("twice the batch", ("training.batch_sentences=80",), "fewer, steadier steps"),
+    Candidate("half the batch", ("training.batch_sentences=32",), SENNRICH),
+    Candidate("twice the batch", ("training.batch_sentences=128",), "fewer, steadier steps"),
     Candidate("half the rate", ("training.optimizer.learning_rate=0.001",), "smaller steps"),
     Candidate("twice the rate", ("training.optimizer.learning_rate=0.004",), "larger steps"),
     Candidate(
@@ -113,7 +113,8 @@ RECIPE = Reproduction(
     draw=_draw,
     departs=(
         "All is judged on the validation text, so that test sets stay untouched until a recipe is chosen.",
-        "Every model has the same number of epochs, few of them. What keeps a model from learning by heart needs more "
+        "Every model has the same number of epochs, few of them (on Tatoeba of steps, so that half the batch reads "
+        "half the text there). What keeps a model from learning by heart needs more "
         "of them to show what it is worth.",
     ),
     candidates=True,

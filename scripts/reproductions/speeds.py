@@ -19,6 +19,7 @@ from benchmarking.machine import describe_machine
 from tqdm import tqdm
 
 from seq2seq_attn import Config
+from seq2seq_attn.config.schema import TrainingConfig
 from seq2seq_attn.data.batching import Batch, collate, collate_source
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK
 from seq2seq_attn.decoding import GreedySearch, LengthLimit
@@ -160,7 +161,10 @@ class _Contender:
         model = build_model(config.model, source_vocabulary=VOCABULARY, target_vocabulary=VOCABULARY, padding=PAD)
         self._model = model.to(self._device)
         self.parameters = model.num_parameters
-        self._updater = build_updater(config.training, self._model, precision)
+        # the likelihood alone: these sentences are no text, and nobody has aligned them
+        plain = TrainingConfig()
+        changes = {name: getattr(plain, name) for name in ("word_dropout", "minimum_risk", "guided_alignment")}
+        self._updater = build_updater(config.training.model_copy(update=changes), self._model, precision)
         self._batch = _batch(max(1, grid.tokens // length), length).to(self._device)
         self._sources = [row[: length - 1].tolist() for row in _batch(grid.sentences, length).source]
         limit = LengthLimit(longest=length, shortest=length - 1, extra=length)

@@ -127,6 +127,18 @@ def test_a_folder_that_is_something_else_is_refused(tmp_path):
     assert (tmp_path / "letter.txt").read_text(encoding="utf-8") == "dear"
 
 
+@pytest.mark.parametrize("names", [["manifest.json", "app.js"], ["manifest.json"], ["tokenizer", "step.onnx"]])
+def test_a_folder_with_names_like_those_of_an_export_is_not_replaced(names, tmp_path):
+    """Standing for: a web application, which has a manifest.json too, deleted with all its files."""
+    for name in names:
+        (tmp_path / name).write_text('{"name": "an application"}', encoding="utf-8")
+    done = command("export", trained_run(), "--format", "onnx", "--output", tmp_path)
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 1
+    assert "choose another folder with --output" in done.err
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+
+
 def test_an_export_is_not_exported_again_and_a_run_not_opened_as_one(folder, tmp_path):
     done = command("export", folder, "--format", "onnx", "--output", tmp_path / "again")
     assert done.status == 2

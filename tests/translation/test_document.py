@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from translators import TRANSFORMER, small_translator, some_sentences
 
+from seq2seq_attn import Translator
+from seq2seq_attn.data.tokenizers import Tokenizers, WordTokenizer
 from seq2seq_attn.translation import document
 from seq2seq_attn.translation.document import FORMAT, attention_document, attention_panel
 
@@ -121,3 +123,18 @@ def test_an_unknown_source_word_is_shown_as_it_stands() -> None:
 
 def test_document_names_its_format() -> None:
     assert attention_document([], title="it") == {"format": FORMAT, "title": "it", "panels": []}
+
+
+def test_signs_inside_a_word_do_not_part_it() -> None:
+    """Standing for: pages that write "it' s ( ok)" for "it's (ok)"."""
+    words = WordTokenizer.train(["it's (ok) here"], vocabulary_size=50)
+    plain = small_translator("luong-general")
+    translator = Translator(plain.model, Tokenizers(words, words), plain.decoding)
+    (scored,) = translator.score(["it's here (ok)"], ["(ok) it's"])
+    panel = attention_panel(translator, scored, name="it", alternatives=0)
+    for tokens, text, starts in (
+        (panel["source_tokens"], " it's here (ok)", [True, False, False, True, True, False, False]),
+        (panel["tokens"], " (ok) it's", [True, False, False, True, False, False]),
+    ):
+        assert "".join(token["surface"] for token in tokens[:-1]) == text
+        assert [token["word_start"] for token in tokens[:-1]] == starts

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from tiny import exported_run
 
 from seq2seq_attn.errors import ConfigError, UserError
 from seq2seq_attn.export import web
@@ -66,6 +68,14 @@ def test_the_one_of_the_working_directory_will_do(elsewhere: Path) -> None:
 def test_other_files_are_left_alone(elsewhere: Path) -> None:
     (elsewhere / "page").mkdir()
     (elsewhere / "page" / "thesis.txt").write_text("mine")
-    with pytest.raises(ConfigError, match=r"holds other files \(thesis.txt\) and no export"):
+    with pytest.raises(ConfigError, match=r"holds other files \(thesis.txt\) than an export"):
         write_web(elsewhere / "run", elsewhere / "page")
     assert (elsewhere / "page" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_site_around_an_exported_model_is_left_alone(elsewhere: Path) -> None:
+    shutil.copytree(exported_run(), elsewhere / "site" / "model")
+    (elsewhere / "site" / "style.css").write_text("mine")
+    with pytest.raises(ConfigError, match=r"holds other files \(style.css\) than an export"):
+        write_web(elsewhere / "run", elsewhere / "site")
+    assert (elsewhere / "site" / "style.css").read_text() == "mine"

@@ -267,7 +267,7 @@ def _plot(done: list[Evaluation], folder: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for evaluation in done:
         buckets = evaluation.by_length()
-        for metric in evaluation.scores:
+        for metric in buckets[0].scores if buckets else ():  # COMET judges whole test sets only
             output = folder / f"{evaluation.split}-by-length-{metric}.svg"
             plot_by_length({evaluation.split: buckets}, output, title=evaluation.split, metric=metric)
             typer.echo(f"the plot is {output}", err=True)

@@ -42,7 +42,8 @@ class SystemResult:
         system: its name.
         score: unrounded.
         interval: 95 % of the bootstrap.
-        bootstrap: two-sided p-value of paired bootstrap resampling; None for the baseline itself.
+        bootstrap: p-value of paired bootstrap resampling; None for the baseline itself. Once a difference is well
+            beyond noise it is that of one side: half of what two sides would have.
         randomization: two-sided p-value of approximate randomization; None for the baseline itself.
     """
 

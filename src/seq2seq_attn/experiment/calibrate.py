@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
 from tqdm import tqdm
 
-from seq2seq_attn.data.batching import Batch
 from seq2seq_attn.data.corpus import SentencePair
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.evaluation.calibration import BINS, Calibration, calibration
-from seq2seq_attn.experiment.forcing import force
-from seq2seq_attn.models.base import Forced, Seq2Seq
-from seq2seq_attn.nn.pointer import mixed_log_probs
+from seq2seq_attn.experiment.forcing import force, log_probs_of
 from seq2seq_attn.translation import Translator
 
 CHUNK = 1024  # pairs that are encoded before they are put into batches by length
@@ -46,7 +40,7 @@ def calibrate(translator: Translator, pairs: Sequence[SentencePair], *, bins: in
             chunk = pairs[begin : begin + CHUNK]
             for batch, forced in force(translator, chunk):
                 for row, length in enumerate(batch.target_lengths.tolist()):
-                    best = _log_probs(translator.trained("calibration"), batch, forced, row, length).max(dim=-1)
+                    best = log_probs_of(translator.trained("calibration"), batch, forced, row, length).max(dim=-1)
                     confidences.append(best.values.exp().double().clamp(max=1).cpu().numpy())
                     correct.append((best.indices == batch.target_out[row, :length]).cpu().numpy())
             bar.update(len(chunk))
@@ -54,20 +48,3 @@ def calibrate(translator: Translator, pairs: Sequence[SentencePair], *, bins: in
     return calibration(
         np.concatenate([nothing, *confidences]), np.concatenate([nothing.astype(bool), *correct]), bins=bins
     )
-
-
-@torch.inference_mode()
-def _log_probs(
-    model: Seq2Seq, batch: Batch, forced: Forced, row: int, length: int
-) -> Float[Tensor, "target_len vocabulary"]:
-    """Return the distribution of each token of one sentence; those of a whole batch would fill the memory."""
-    features = forced.features[row, :length]
-    if forced.generate is None:
-        return model.log_probs(features)
-    one = slice(row, row + 1)
-    return mixed_log_probs(
-        model.output(features[None]),
-        forced.generate[one, :length],
-        forced.weights[one, :length],
-        batch.source[one],
-    )[0]

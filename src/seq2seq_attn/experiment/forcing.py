@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from seq2seq_attn.data.batching import Batch, collate
 from seq2seq_attn.data.corpus import SentencePair
-from seq2seq_attn.models.base import Forced
+from seq2seq_attn.models.base import Forced, Seq2Seq
+from seq2seq_attn.nn.pointer import mixed_log_probs
 from seq2seq_attn.translation import MAX_SOURCE_TOKENS, Translator
 
 
@@ -36,3 +39,20 @@ def force(translator: Translator, pairs: Sequence[SentencePair]) -> Iterator[tup
         with torch.inference_mode():
             forced = model(batch.source, batch.source_lengths, batch.target_in)
         yield batch, forced
+
+
+@torch.inference_mode()
+def log_probs_of(
+    model: Seq2Seq, batch: Batch, forced: Forced, row: int, length: int
+) -> Float[Tensor, "target_len vocabulary"]:
+    """Return the distribution of each token of one sentence; those of a whole batch would fill the memory."""
+    features = forced.features[row, :length]
+    if forced.generate is None:
+        return model.log_probs(features)
+    one = slice(row, row + 1)
+    return mixed_log_probs(
+        model.output(features[None]),
+        forced.generate[one, :length],
+        forced.weights[one, :length],
+        batch.source[one],
+    )[0]

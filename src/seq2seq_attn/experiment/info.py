@@ -74,4 +74,7 @@ def _checkpoints(run: Path) -> list[dict[str, Any]]:
 
 
 def _scores(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((run / EVALUATION).glob("*.json"))]
+    """Return the scores of the best checkpoint: those of another one, which was the best once, are not its."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((run / EVALUATION).glob("*.json"))]
+    best = (run / CHECKPOINTS / BEST).resolve().name
+    return [one for one in found if (one.get("origin") or {}).get("checkpoint", best) == best]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 
 import onnx
@@ -15,14 +15,14 @@ from seq2seq_attn.checkpoint.info import read_info
 from seq2seq_attn.config import dump_config
 from seq2seq_attn.config.describe import describe_attention
 from seq2seq_attn.data.tokenizers import BOS, EOS, PAD, UNK
-from seq2seq_attn.errors import ConfigError
+from seq2seq_attn.errors import CheckpointError, ConfigError
 from seq2seq_attn.export.check import check_graphs
 from seq2seq_attn.export.convert import Graphs, convert_model
 from seq2seq_attn.export.converting.builder import OPSET
 from seq2seq_attn.export.converting.int8 import Int8
 from seq2seq_attn.export.converting.weights import Float32
 from seq2seq_attn.export.tracing import CannotExport
-from seq2seq_attn.exported.manifest import CONFIG, MANIFEST, TOKENIZER, Manifest, describe_files
+from seq2seq_attn.exported.manifest import CONFIG, MANIFEST, TOKENIZER, Manifest, describe_files, read_manifest
 from seq2seq_attn.files import check_folder, folder_atomic
 from seq2seq_attn.models.rnn import RNNSeq2Seq
 from seq2seq_attn.translation.sources import MAX_SOURCE_TOKENS
@@ -100,10 +100,32 @@ def check_export_output(output: Path) -> None:
         ConfigError: naming what is there.
         UserError: if no folder can be written there.
     """
+    check_replaceable(output, {ENCODER, STEP, CONFIG, TOKENIZER, MANIFEST}, output)
+
+
+def check_replaceable(output: Path, own: Set[str], model: Path) -> None:
+    """Refuse a folder of which anything would be lost that no export has written.
+
+    Args:
+        output: that would be replaced.
+        own: names of the files and folders that an export has there.
+        model: the exported model in it.
+
+    Raises:
+        ConfigError: naming what is there.
+        UserError: if no folder can be written there.
+    """
     check_folder(output, "an export", option="--output")
-    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).is_file():
-        there = sorted(path.name for path in output.iterdir())[0]
-        raise ConfigError(f"{output}: holds other files ({there}) and no export; choose another folder with --output")
+    there = {path.name for path in output.iterdir()} if output.is_dir() else set()
+    if not there:
+        return
+    mend = "choose another folder with --output"
+    if there - own:
+        raise ConfigError(f"{output}: holds other files ({min(there - own)}) than an export; {mend}")
+    try:
+        read_manifest(model)
+    except CheckpointError as error:
+        raise ConfigError(f"{output}: holds files ({min(there)}) and no export ({error}); {mend}") from error
 
 
 def describe_export(loaded: Checkpoint, graphs: Graphs, folder: Path, *, precision: str) -> Manifest:

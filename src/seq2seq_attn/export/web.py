@@ -8,10 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from seq2seq_attn.checkpoint.folders import BEST
-from seq2seq_attn.errors import ConfigError, UserError
-from seq2seq_attn.export.folder import export_onnx
-from seq2seq_attn.exported.manifest import MANIFEST, checksum, read_manifest
-from seq2seq_attn.files import check_folder, folder_atomic
+from seq2seq_attn.errors import UserError
+from seq2seq_attn.export.folder import check_replaceable, export_onnx
+from seq2seq_attn.exported.manifest import checksum, read_manifest
+from seq2seq_attn.files import folder_atomic
 
 PAGE, MODEL = "index.html", "model"
 
@@ -47,7 +47,8 @@ def write_web(
         ConfigError: if there is something else at ``output``.
         UserError: if onnxruntime-web is not installed.
     """
-    _check_output(output)
+    runtime_name = json.loads(_asset(_RUNTIME))["file"]
+    check_replaceable(output, {*_ASSETS, runtime_name, MODEL}, output / MODEL)
     runtime = find_runtime()
     with folder_atomic(output.absolute()) as aside:
         export_onnx(run, aside / MODEL, int8=int8, checkpoint=checkpoint, report=report)
@@ -80,14 +81,6 @@ def find_runtime() -> Path:
     if (_SOURCES / "package.json").is_file():
         mend = f'"npm ci --prefix {_SOURCES}"'
     raise UserError(f"the web export needs {package}, which is not installed; run {mend} (npm comes with Node.js)")
-
-
-def _check_output(output: Path) -> None:
-    """Refuse a place that holds anything but an earlier export."""
-    check_folder(output, "an export", option="--output")
-    if output.is_dir() and any(output.iterdir()) and not (output / MODEL / MANIFEST).is_file():
-        there = sorted(path.name for path in output.iterdir())[0]
-        raise ConfigError(f"{output}: holds other files ({there}) and no export; choose another folder with --output")
 
 
 def _asset(name: str) -> bytes:

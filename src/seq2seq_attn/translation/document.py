@@ -79,7 +79,9 @@ def attention_panel(
         "score": _number(translation.score),
         "log_prob": _number(translation.log_prob),
         "source_tokens": [] if blank else _source_tokens(translation.source, tokenizers.source),
-        "tokens": [token_of(tokenizers.target, number).to_dict() for number in target],
+        "tokens": _joined(
+            [token_of(tokenizers.target, number).to_dict() for number in target], target, tokenizers.target
+        ),
         "log_probs": [_number(log_prob) for log_prob in translation.token_log_probs],
         "alignment": [list(link) for link in translation.alignment],
         "maps": _maps(translator, translation, heads=heads) if target else [],
@@ -100,7 +102,20 @@ def _source_tokens(text: str, tokenizer: Tokenizer) -> list[dict[str, Any]]:
         for place, number in enumerate(ids):
             if number == UNK and groups.count(groups[place]) == 1 and groups[place] < len(words):
                 found[place]["surface"] = " " * bool(found[place]["word_start"]) + words[groups[place]]
-    return found
+    return _joined(found, [*ids, EOS], tokenizer)
+
+
+def _target_tokens(ids: Sequence[int], tokenizer: Tokenizer) -> list[dict[str, Any]]:
+    return _joined([token_of(tokenizer, number).to_dict() for number in ids], ids, tokenizer)
+
+
+def _joined(tokens: list[dict[str, Any]], ids: Sequence[int], tokenizer: Tokenizer) -> list[dict[str, Any]]:
+    """Join tokens to what stands before them, where that alone tells that they touch."""
+    for before, token in zip(ids, tokens[1:], strict=False):
+        if tokenizer.touches_next(before) and not token["special"]:
+            token["surface"] = token["surface"].removeprefix(" ")
+            token["word_start"] = False
+    return tokens
 
 
 def _maps(translator: Translator, translation: Translation, *, heads: bool) -> list[dict[str, Any]]:

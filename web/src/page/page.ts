@@ -41,10 +41,10 @@ function giveUp(message: string): void {
 function translate(prefix: readonly number[] = []): void {
   clearTimeout(waiting);
   number += 1;
-  const text = source.value.replace(/\s*\n\s*/g, " ");
+  const text = source.value.replace(/\s*\n\s*/g, " ").trim();
   const beamSize = Math.min(Math.max(Math.round(Number(beam.value)) || 1, 1), 20);
   beam.value = String(beamSize);
-  status.textContent = text.trim() ? "Translating …" : "";
+  status.textContent = text ? "Translating …" : "";
   send({ kind: "translate", number, asked: { text, beamSize, prefix } });
 }
 

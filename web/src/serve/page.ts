@@ -62,6 +62,7 @@ export class Page {
     });
     for (const input of [this.#beam, this.#nBest]) input.addEventListener("input", () => this.#later(PAUSE));
     this.#model.addEventListener("change", () => {
+      this.#beam.value = String(this.#current.beam_size);
       this.#describe();
       this.#later(0);
     });

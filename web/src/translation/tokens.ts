@@ -10,6 +10,14 @@ export function describe(tokenizer: Tokenizer, id: number): Token {
   return { token: tokenizer.token(id), surface: tokenizer.surface(id), wordStart: tokenizer.isWordStart(id), special, id };
 }
 
+/** Join tokens to what stands before them, where that alone tells that they touch. */
+export function joined(tokenizer: Tokenizer, tokens: readonly Token[]): Token[] {
+  return tokens.map((token, place) => {
+    if (place === 0 || token.special || !tokenizer.touchesNext(tokens[place - 1]!.id)) return token;
+    return { ...token, surface: token.surface.replace(/^ /, ""), wordStart: false };
+  });
+}
+
 /** Return the tokens that a model reads of a sentence, its end included; an unknown one that is a word shows that word. */
 export function sourceTokens(tokenizer: Tokenizer, text: string, ids: readonly number[]): Token[] {
   const numbers = tokenizer.wordNumbers(text);
@@ -24,5 +32,5 @@ export function sourceTokens(tokenizer: Tokenizer, text: string, ids: readonly n
     const shown = (alone(numbers, word) ? own[word] : "") || (alone(units.numbers, unit) ? units.words[unit] : "");
     return shown ? { ...token, surface: (token.wordStart ? " " : "") + shown } : token;
   });
-  return [...found, describe(tokenizer, EOS)];
+  return joined(tokenizer, [...found, describe(tokenizer, EOS)]);
 }

@@ -17,7 +17,7 @@ import type { AttentionDocument, Panel } from "../view/document.js";
 import { linkWords, wordNumbers } from "./alignment.js";
 import { toDocument, toPanel } from "./panel.js";
 import { buildSearch, missingSettings, type Plan } from "./searches.js";
-import { describe, sourceTokens } from "./tokens.js";
+import { describe, joined, sourceTokens } from "./tokens.js";
 import type { TranslateOptions, Translation } from "./translation.js";
 import { writeUnknown } from "./unknown_words.js";
 
@@ -96,6 +96,11 @@ export class Translator {
    */
   async nBest(text: string, count: number, options: TranslateOptions = {}): Promise<Translation[]> {
     const plan = buildSearch(this.manifest, options, count);
+    const { size } = this.tokenizers.target;
+    const foreign = options.prefix?.find((id) => id >= size);
+    if (foreign !== undefined) {
+      throw new RequestError(`the prefix has the id ${foreign}, but the ids of this model's vocabulary are below ${size}`);
+    }
     if (!words(text).length) return [blank(text)];
     const encoded = this.tokenizers.source.encode(text);
     const ids = encoded.slice(0, this.manifest.max_source_tokens - 1);
@@ -134,7 +139,7 @@ export class Translator {
     const { source, target } = this.tokenizers;
     const { eos, unk } = this.manifest.special;
     const unknown = this.manifest.decoding.replace_unknown && found.tokens.includes(unk);
-    const written = [...found.tokens, ...(found.finished ? [eos] : [])].map((id) => describe(target, id));
+    const written = joined(target, [...found.tokens, ...(found.finished ? [eos] : [])].map((id) => describe(target, id)));
     const read = sourceTokens(source, text, ids);
     return {
       source: text,

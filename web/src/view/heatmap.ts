@@ -87,8 +87,8 @@ export class Heatmap {
   /** Draw for a width that is not the element's, such as that of paper. */
   draw(width = this.element.clientWidth): void {
     const { grid, lines } = this;
+    this.width = width; // 0 while it is hidden, so that it is drawn when it is seen again
     if (grid === null || lines === null || !width) return;
-    this.width = width;
     const side = Math.ceil(Math.max(24, ...grid.rows.map((unit) => textWidth(name(unit))))) + 12;
     const longest = Math.ceil(Math.max(12, ...grid.columns.map((unit) => textWidth(name(unit)))));
     const room = Math.floor((width - side - 8) / Math.max(grid.columns.length, 1));

@@ -48,21 +48,30 @@ export function mountAttention(element: HTMLElement, found: AttentionDocument, o
   let panels: PanelView[] = [];
   let current = checkDocument(found);
 
+  let chosen = store.state.view; // by people; another one is shown where a document does not have it
+
   const steps = (): number => Math.max(0, ...panels.map((panel) => panel.grid.rows.length));
 
   function draw(): void {
     if (panels.length !== current.panels.length) {
-      panels = current.panels.map((_, number) => new PanelView(store, number, () => toolbar.update(store.state, steps())));
+      panels = current.panels.map((_, number) => new PanelView(store, number, tell));
       sheet.replaceChildren(...panels.map((panel) => panel.element));
       sheet.dataset["panels"] = String(panels.length);
     }
     const views: View[] = ["arcs", "map"];
     if (current.panels.some((panel) => panel.beam)) views.push("beam");
-    if (!views.includes(store.state.view)) store.state = { ...store.state, view: "arcs" };
+    store.state = { ...store.state, view: views.includes(chosen) ? chosen : "arcs" };
     const tokens = current.panels.flatMap((panel) => [panel.source_tokens, panel.tokens]);
     const subwords = tokens.some((some) => units(some, true).length < some.length);
     toolbar.offer(views, subwords);
     panels.forEach((panel, number) => panel.show(current.panels[number]!, options.named === true || panels.length > 1));
+    tell();
+  }
+
+  /** Let the toolbar know how far a step can be, and the step, too. */
+  function tell(): void {
+    const { step } = store.state;
+    if (step !== null && step >= steps()) store.state = { ...store.state, step: steps() > 0 ? steps() - 1 : null };
     toolbar.update(store.state, steps());
   }
 
@@ -70,6 +79,7 @@ export function mountAttention(element: HTMLElement, found: AttentionDocument, o
     if (state.words !== before.words) for (const panel of panels) panel.redraw();
     else for (const panel of panels) panel.update(state);
     toolbar.update(state, steps());
+    if (state.view !== before.view) chosen = state.view;
     if (state.view !== before.view || state.words !== before.words) remember(key, state);
     if (state.step !== null && state.step !== before.step) for (const panel of panels) panel.follow(state.step);
   });

@@ -63,7 +63,9 @@ export class Readout {
     }
     this.body.replaceChildren(heading, html("div", "av-lists", {}, ...lists));
     const places = looked.slice(0, 3).map(({ text, shown }) => `${text} ${shown}`);
-    setText(this.spoken, `${unit.label}${places.length ? ` looks at ${places.join(", ")}` : ""}`);
+    const here = column !== null && weights[column] !== undefined;
+    const cell = here ? `, weight on ${grid.columns[column!]!.label} ${weights[column!]!.toFixed(4)}` : "";
+    setText(this.spoken, `${unit.label}${places.length ? ` looks at ${places.join(", ")}` : ""}${cell}`);
   }
 
   private showColumn(grid: Grid, column: number): void {

@@ -79,7 +79,7 @@ def compare(results: Results, first: str, second: str, what: str = BLEU, *, lowe
         return Verdict(Finding.NOT_DECIDED, f"{text} (one seed does not tell the noise)")
     if what == BLEU:
         p = randomization(results, first, second)
-        text += f"{', ' if len(gains) > 1 else ''}p = {p:.3f}"
+        text += f"{', ' if len(gains) > 1 else ''}{f'p = {p:.3f}' if p >= 0.001 else 'p < 0.001'}"
         decided = decided and p < LEVEL
     if not decided:
         return Verdict(Finding.NOT_DECIDED, f"{text})")

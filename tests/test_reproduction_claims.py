@@ -80,6 +80,16 @@ def test_bleu_is_decided_beyond_noise_only(first, second, finding, seeds):
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
+def test_more_seeds_are_no_more_sentences(seeds):
+    """Standing for: four sentences that differ, counted three times, as twelve that do."""
+    turned = [" ".join(reversed(line.split())) if number < 4 else line for number, line in enumerate(SHORT)]
+    results = results_of({"first": GOOD, "second": {"test": turned, "test_long": LONG}}, seeds=seeds)
+    assert results.mean("first", BLEU) > results.mean("second", BLEU) + 1
+    verdict = compare(results, "first", "second")
+    assert (verdict.finding, "p = 0.1" in verdict.evidence) == (Finding.NOT_DECIDED, True)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
 def test_models_that_have_learned_nothing_are_not_compared(seeds):
     """Standing for: 0.02 BLEU held to be better than 0.01, since the bootstrap is sure of it."""
     nothing = {"test": ["nil " * 9] * len(SHORT), "test_long": ["nil " * 40] * len(LONG)}
@@ -102,6 +112,8 @@ def test_models_that_have_learned_nothing_are_not_compared(seeds):
         ([6.0, 6.2, 5.9], [5.0, 5.1, 4.9], Finding.NOT_HELD),
         ([5.0, 8.0, 3.0], [5.5, 3.0, 9.0], Finding.NOT_DECIDED),
         ([5.0, 5.0], [5.0, 5.0], Finding.NOT_DECIDED),
+        ([5.0, 5.0, 5.0], [5.5, 6.0, 6.5], Finding.NOT_DECIDED),  # 3.5 standard errors, of three seeds
+        ([5.0] * 6, [5.5, 6.0, 6.5] * 2, Finding.HELD),  # of six
     ],
 )
 def test_other_numbers_need_several_seeds(first, second, finding):

@@ -187,6 +187,37 @@ def test_decoding_step_by_step(draw) -> None:
     expect(page.locator(".av-where")).to_have_text(f"all {count}")
 
 
+def test_a_step_stays_within_the_words_there_are(draw) -> None:
+    """Standing for: "19 of 13" behind a change to a shorter sentence."""
+    one = panel(layers=2, heads=3)
+    page = draw(one)
+    word(page, 1, "Die").focus()
+    page.keyboard.press("Enter")
+    for _ in range(18):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".av-where")).to_have_text("19 of 19")
+    page.get_by_label("Attention", exact=True).select_option("encoder")
+    count = len(one["source_tokens"])
+    assert count < 19
+    expect(page.locator(".av-where")).to_have_text(f"{count} of {count}")
+
+
+def test_a_heat_map_that_was_hidden_is_of_what_is_shown_now(draw) -> None:
+    page = draw(panel())
+    choose(page, "Heat map")
+    cells = page.locator(".av-cells g")
+    before = cells.count()
+    choose(page, "Arcs")
+    page.get_by_label("whole words").check()
+    count = line(page, 1).locator(".av-unit").count()
+    assert count < before
+    choose(page, "Heat map")
+    expect(cells).to_have_count(count)
+    page.get_by_role("application").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".av-spoken").first).to_contain_text(", weight on ")
+
+
 def test_words_are_walked_through_by_key(draw) -> None:
     page = draw(panel())
     word(page, 1, "Die").focus()

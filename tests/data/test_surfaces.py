@@ -84,6 +84,4 @@ def test_words_can_be_told_from_the_tokens_alone(text: str) -> None:
     plain = WordTokenizer.train([text], vocabulary_size=50)
     for tokenizer in (plain, TaggedTokenizer(plain, ["<2de>"])):
         ids = tokenizer.encode(text)
-        touched = [False, *map(tokenizer.touches_next, ids)]
-        starts = [tokenizer.is_word_start(token) and not touched[place] for place, token in enumerate(ids)]
-        assert word_numbers(starts) == tokenizer.word_numbers(text)
+        assert word_numbers(tokenizer.word_starts(ids)) == tokenizer.word_numbers(text)

@@ -140,3 +140,22 @@ def test_a_batch_overfits_to_nothing() -> None:
         updater.update([batch], 0.03)
     with torch.no_grad():
         assert float(batch_loss(model.eval(), batch).negative_log_likelihood) / batch.target_tokens < 0.05
+
+
+def test_float16_needs_no_loss_of_its_own_to_take_the_gradients_of_others() -> None:
+    """Standing for: a process whose share of the first batch is empty, which ends all with an assertion."""
+    model = tiny_model()
+    updater = Updater(
+        model,
+        torch.optim.SGD(model.parameters(), lr=1.0),
+        device=torch.device("cpu"),
+        precision=Precision(torch.float16, "for the test"),
+        objective=LikelihoodObjective(0.0),
+        clip_norm=None,
+    )
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    updater.scaler.unscale_(updater.optimizer)
+    scale = updater.scaler.get_scale()
+    assert scale > 1
+    assert all(torch.allclose(one.grad, torch.full_like(one, 1 / scale)) for one in model.parameters())

@@ -109,6 +109,7 @@ const requests = {
   "lengthPenalty is -1": { lengthPenalty: -1 },
   "lengthNormalization is": { lengthNormalization: "mean" },
   "the prefix is \\[3\\]": { prefix: [3] },
+  "the prefix has the id 999, but": { prefix: [5, 999] },
   "the prefix has 4 tokens": { prefix: [4, 4, 4, 4], maxLength: 4 },
 };
 for (const [message, options] of Object.entries(requests)) {

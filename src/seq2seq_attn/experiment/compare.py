@@ -18,7 +18,7 @@ from seq2seq_attn.experiment.splits import EvaluationSet, config_of, read_matchi
 from seq2seq_attn.exported import is_exported
 from seq2seq_attn.runtime import choose_device
 from seq2seq_attn.translation import Translator
-from seq2seq_attn.translation.members import searched, split_runs
+from seq2seq_attn.translation.members import decoding_for, split_runs
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _translate(
 ) -> list[list[str]]:
     """Return the translations of every set, those that the run keeps where they are surely the same."""
     members = split_runs(run)
-    configured = searched(members, config_of(run).decoding)
+    configured = decoding_for(members, config_of(run).decoding)
     decoding = configured if search is None else search(configured)
     checkpoint = None if is_exported(members[0]) else find_checkpoint(members[0])[1]
     translator: Translator | None = None

@@ -32,7 +32,7 @@ def describe_run(path: Path) -> dict[str, Any]:
         "attention": describe_attention(config.model),
         "parameters": count_parameters(checkpoint),
         "checkpoints": _checkpoints(run),
-        "scores": _scores(run),
+        "scores": _scores(run, find_checkpoint(run)[1].name),
     }
 
 
@@ -73,8 +73,7 @@ def _checkpoints(run: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _scores(run: Path) -> list[dict[str, Any]]:
+def _scores(run: Path, best: str) -> list[dict[str, Any]]:
     """Return the scores of the best checkpoint: those of another one, which was the best once, are not its."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((run / EVALUATION).glob("*.json"))]
-    best = (run / CHECKPOINTS / BEST).resolve().name
     return [one for one in found if (one.get("origin") or {}).get("checkpoint", best) == best]

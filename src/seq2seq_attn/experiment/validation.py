@@ -30,6 +30,7 @@ T = TypeVar("T")
 BATCH_TOKENS = 4096
 SENTENCES = 256  # translated between two looks at whether to stop
 ERROR_RATE = "alignment_error_rate"
+_LONG = "without the longest lines of the validation text: there is not even memory to read one pair of them alone"
 
 
 def text_metrics(training: TrainingConfig) -> tuple[str, ...]:
@@ -196,9 +197,6 @@ class Validator:
                 "translated at once"
             )
             raise NoMemory(f"no memory for validation; go on with --resume and {mend or usual}") from lack.error
-
-
-_LONG = "without the longest lines of the validation text: there is not even memory to read one pair of them alone"
 
 
 class _Lack:

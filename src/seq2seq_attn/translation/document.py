@@ -79,9 +79,7 @@ def attention_panel(
         "score": _number(translation.score),
         "log_prob": _number(translation.log_prob),
         "source_tokens": [] if blank else _source_tokens(translation.source, tokenizers.source),
-        "tokens": _joined(
-            [token_of(tokenizers.target, number).to_dict() for number in target], target, tokenizers.target
-        ),
+        "tokens": _target_tokens(target, tokenizers.target),
         "log_probs": [_number(log_prob) for log_prob in translation.token_log_probs],
         "alignment": [list(link) for link in translation.alignment],
         "maps": _maps(translator, translation, heads=heads) if target else [],

@@ -68,7 +68,7 @@ def load_members(
                 f"{path}: {difference} ({paths[0]}): models that translate together write the same tokens; "
                 "train them with one tokenizer, or leave this run out"
             )
-    return members, searched(paths, loaded[0][1])
+    return members, decoding_for(paths, loaded[0][1])
 
 
 def _load(path: Path, *, device: str, checkpoint: str) -> tuple[Member, DecodingConfig]:
@@ -85,13 +85,11 @@ def _load(path: Path, *, device: str, checkpoint: str) -> tuple[Member, Decoding
     return Member(opened.model, opened.tokenizer), opened.config.decoding
 
 
-def searched(runs: Sequence[Path], decoding: DecodingConfig) -> DecodingConfig:
-    """Return how runs are configured to search: numbers of an exported model are what they were exported as."""
-    return (
-        decoding.model_copy(update={"precision": "auto"})
-        if any((run / MANIFEST).is_file() for run in runs)
-        else decoding
-    )
+def decoding_for(runs: Sequence[Path], decoding: DecodingConfig) -> DecodingConfig:
+    """Return how runs are configured to search; the numbers of an exported model are what they were exported as."""
+    if any((run / MANIFEST).is_file() for run in runs):
+        return decoding.model_copy(update={"precision": "auto"})
+    return decoding
 
 
 def split_runs(runs: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -52,7 +52,7 @@ class Results:
         source, target = self.tokenizers.source, self.tokenizers.target
         weights = _weights(found)
         if words is None:
-            words = _words(target, found.tokens)
+            words = word_numbers(target.word_starts(found.tokens))
         sources = words_of(source, sentence.text)[: len(sentence.ids)]
         return Translation(
             source=sentence.text,
@@ -73,12 +73,6 @@ def words_of(tokenizer: Tokenizer, text: str) -> list[int]:
     """Return the word of each token of a text; whitespace behind the last word belongs to none."""
     last = len(text.split()) - 1
     return [word for word in tokenizer.word_numbers(text) if word <= last]
-
-
-def _words(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[int]:
-    """Return the word of each token, as far as the tokens can tell."""
-    touched = [False, *map(tokenizer.touches_next, tokens)]
-    return word_numbers([tokenizer.is_word_start(token) and not touched[place] for place, token in enumerate(tokens)])
 
 
 def _weights(found: Hypothesis) -> NDArray[np.float32]:

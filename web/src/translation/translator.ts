@@ -154,7 +154,7 @@ export class Translator {
       alignment: linkWords(
         found.weights,
         wordsOf(source, text).slice(0, ids.length),
-        wordNumbers(found.tokens.map((id, place) => target.isWordStart(id) && !touched(target, found.tokens, place))),
+        wordNumbers(written.slice(0, found.tokens.length).map(({ wordStart }) => wordStart)),
       ),
       tokenLogProbs: found.tokenLogProbs,
       alternatives: found.alternatives.map((each) =>
@@ -172,11 +172,6 @@ export class Translator {
 function wordsOf(tokenizer: Tokenizer, text: string): number[] {
   const count = words(text).length;
   return tokenizer.wordNumbers(text).filter((word) => word < count);
-}
-
-/** Tell whether the token at a place touches the one before it because of that one. */
-function touched(tokenizer: Tokenizer, tokens: readonly number[], place: number): boolean {
-  return place > 0 && tokenizer.touchesNext(tokens[place - 1]!);
 }
 
 /** Return what beam search would have ranked a hypothesis by. */

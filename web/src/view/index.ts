@@ -78,7 +78,7 @@ export function mountAttention(element: HTMLElement, found: AttentionDocument, o
   store.subscribe((state, before) => {
     if (state.words !== before.words) for (const panel of panels) panel.redraw();
     else for (const panel of panels) panel.update(state);
-    toolbar.update(state, steps());
+    tell();
     if (state.view !== before.view) chosen = state.view;
     if (state.view !== before.view || state.words !== before.words) remember(key, state);
     if (state.step !== null && state.step !== before.step) for (const panel of panels) panel.follow(state.step);

@@ -64,6 +64,11 @@ class Tokenizer(ABC):
         del token_id
         return False
 
+    def word_starts(self, token_ids: Sequence[int]) -> list[bool]:
+        """Tell of tokens in a row whether each begins a new word, as far as they can tell together."""
+        touched = [False, *map(self.touches_next, token_ids)]
+        return [self.is_word_start(token) and not touched[place] for place, token in enumerate(token_ids)]
+
     @abstractmethod
     def surface(self, token_id: int) -> str:
         """Return the text that this token adds, a space in front where it begins a word; ``""`` for special symbols.

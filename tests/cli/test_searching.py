@@ -38,6 +38,7 @@ def test_they_add_to_it(options: dict[str, Any], wanted: dict[str, Any]) -> None
         ({"top_p": 0.5}, "--top-p is for translations that are drawn; add --sample"),
         ({"sample": False, "seed": 3}, "--no-sample draws nothing; leave out --seed"),
         ({"forbid": ["b"], "decoding": ["forbidden=3"]}, "forbidden: "),
+        ({"decoding": ["decoding.beam_size=3"]}, "keys are those inside of the decoding section; write beam_size=3"),
     ],
 )
 def test_what_does_not_go_together(options: dict[str, Any], message: str) -> None:

@@ -194,6 +194,9 @@ def _parse_keys(written: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not (key.strip() and equals and value.strip()):
             raise ConfigError(f"--decoding {text}: expected a key and a value such as min_length_ratio=0.5")
+        inside = text.strip().removeprefix("decoding.")
+        if inside != text.strip():
+            raise ConfigError(f"--decoding {text}: keys are those inside of the decoding section; write {inside}")
         try:
             changes[key.strip()] = read_value(value)
         except ConfigError as error:

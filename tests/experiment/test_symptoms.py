@@ -321,6 +321,9 @@ def test_the_end_of_training() -> None:
     found = one(check_learning(log_of(FALLING, [(1.5, 0), (1.0, 0)]), by_loss), "end of training")
     assert found.severity == "note"
     assert "training.max_steps: 1500 (now 1000)" in found.mend
+    held_off = TrainingConfig(validation_metric="loss", max_epochs=10, min_steps=1000)
+    found = one(check_learning(log_of(FALLING, [(1.5, 0), (1.0, 0)]), held_off), "end of training")
+    assert "training.max_epochs: 15 (now 10) and training.min_steps: 1500 (now 1000)" in found.mend
 
 
 def test_gradients_that_are_always_cut() -> None:

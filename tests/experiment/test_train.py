@@ -232,7 +232,11 @@ def test_early_stopping(commands: Commands, folder: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("limit", "reason", "steps"),
-    [("training.max_steps=5", "max_steps (5)", 5), ("training.max_minutes=0.000001", "max_minutes (1e-06)", 1)],
+    [
+        ("training.max_steps=5", "max_steps (5)", 5),
+        ("training.max_minutes=0.000001", "max_minutes (1e-06)", 1),
+        ("training.min_steps=41", "max_epochs (2) and min_steps (41)", 41),
+    ],
 )
 def test_other_limits(commands: Commands, config: Path, tmp_path: Path, limit: str, reason: str, steps: int) -> None:
     done = commands("train", config, limit, "--output", tmp_path / "run", "--json")

@@ -81,6 +81,28 @@ def test_the_first_limit_reached_is_named() -> None:
     assert Limits().reached(TrainState(step=10**9, epoch=10**9, seconds=1e9)) is None
 
 
+def test_epochs_end_nothing_before_the_least_number_of_steps() -> None:
+    limits = Limits(max_epochs=3, min_steps=20)
+    assert limits.reached(TrainState(step=19, epoch=9)) is None
+    assert limits.reached(TrainState(step=20, epoch=9)) == "max_epochs (3) and min_steps (20)"
+    assert limits.reached(TrainState(step=30, epoch=2)) is None, "and steps end nothing before the epochs"
+    assert Limits(max_epochs=3, max_steps=10, min_steps=20).reached(TrainState(step=10, epoch=2)) == "max_steps (10)"
+
+
+@pytest.mark.parametrize(("batches_per_epoch", "steps"), [(4, 20), (20, 60), (7, 21), (6, 20)])
+def test_a_training_of_least_steps_is_done_when_its_share_is(batches_per_epoch: int, steps: int) -> None:
+    limits = Limits(max_epochs=3, min_steps=20)
+    state = TrainState()
+    shares = []
+    while limits.reached(state) is None:
+        shares.append(limits.share_done(state, batches_per_epoch))
+        epoch, batch = divmod(state.step + 1, batches_per_epoch)
+        state = TrainState(step=state.step + 1, epoch=epoch, batch=batch)
+    assert state.step == steps
+    assert shares == pytest.approx([step / steps for step in range(steps)], abs=0.05)
+    assert limits.share_done(state, batches_per_epoch) == 1.0
+
+
 def test_the_share_done_is_that_of_the_nearest_limit() -> None:
     state = TrainState(step=10, epoch=2, batch=3, seconds=12.0)
     assert Limits(max_steps=40).share_done(state, 4) == pytest.approx(10 / 40)

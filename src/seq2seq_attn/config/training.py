@@ -155,6 +155,9 @@ class TrainingConfig(Section):
     batch_sentences: Count | None = Field(default=None, description="Sentences of a batch, instead of batch_tokens.")
     accumulate: Count = Field(default=1, description="Batches per step of the optimizer.")
     max_epochs: Count | None = Field(default=30, description="Passes over the corpus; null: no such limit.")
+    min_steps: Count | None = Field(
+        default=None, description="Steps before which max_epochs ends nothing: little text is read more often."
+    )
     max_steps: Count | None = Field(default=None, description="Steps of the optimizer; null: no such limit.")
     max_minutes: Positive | None = Field(default=None, description="Minutes of training; null: no such limit.")
     validate_every: Annotated[

@@ -28,6 +28,7 @@ MAY_CHANGE = frozenset(
         "training.device",
         "training.threads",
         "training.max_epochs",
+        "training.min_steps",
         "training.max_steps",
         "training.max_minutes",
         "training.patience",

@@ -199,7 +199,7 @@ def _build_trainer(
         batches=build_batches(config, prepared, device, ranks),
         settings=Settings(
             learning_rate=training.optimizer.learning_rate,
-            limits=Limits(training.max_epochs, training.max_steps, training.max_minutes),
+            limits=Limits(training.max_epochs, training.max_steps, training.max_minutes, training.min_steps),
             accumulate=training.accumulate,
             validate_every=training.validate_every,
             patience=training.patience,

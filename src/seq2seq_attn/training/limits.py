@@ -9,11 +9,19 @@ from seq2seq_attn.training.state import TrainState
 
 @dataclass(frozen=True)
 class Limits:
-    """The first limit reached ends the training; None is no limit."""
+    """The first limit reached ends the training; None is no limit.
+
+    Attributes:
+        max_epochs: passes over the corpus.
+        max_steps: of the optimizer.
+        max_minutes: of training and validating.
+        min_steps: before which ``max_epochs`` ends nothing: epochs of few sentences are short.
+    """
 
     max_epochs: int | None = None
     max_steps: int | None = None
     max_minutes: float | None = None
+    min_steps: int | None = None
 
     def share_done(self, state: TrainState, batches_per_epoch: int) -> float:
         """Return how much of the training is over, 0 to 1: by the limit that is nearest.
@@ -24,7 +32,10 @@ class Limits:
         if self.max_steps is not None:
             shares.append(state.step / self.max_steps)
         if self.max_epochs is not None:
-            shares.append((state.epoch + state.batch / batches_per_epoch) / self.max_epochs)
+            share_of_epochs = (state.epoch + state.batch / batches_per_epoch) / self.max_epochs
+            shares.append(
+                share_of_epochs if self.min_steps is None else min(share_of_epochs, state.step / self.min_steps)
+            )
         if self.max_minutes is not None:
             shares.append(state.seconds / 60 / self.max_minutes)
         return min(1.0, max(shares))
@@ -34,7 +45,10 @@ class Limits:
         if self.max_steps is not None and state.step >= self.max_steps:
             return f"max_steps ({self.max_steps})"
         if self.max_epochs is not None and state.epoch >= self.max_epochs:
-            return f"max_epochs ({self.max_epochs})"
+            if self.min_steps is None:
+                return f"max_epochs ({self.max_epochs})"
+            if state.step >= self.min_steps:
+                return f"max_epochs ({self.max_epochs}) and min_steps ({self.min_steps})"
         if self.max_minutes is not None and state.seconds >= self.max_minutes * 60:
             return f"max_minutes ({self.max_minutes:g})"
         return None

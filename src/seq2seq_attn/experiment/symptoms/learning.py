@@ -184,11 +184,12 @@ def _ending(validations: Sequence[Record], training: TrainingConfig) -> Finding:
 
 
 def _longer(training: TrainingConfig) -> str:
-    for key in ("max_epochs", "max_steps", "max_minutes"):
-        limit = getattr(training, key)
-        if limit is not None:
-            return f"training.{key}: {1.5 * limit:.0f} (now {limit:g}), in a new run where the schedule is cosine"
-    return "train longer"
+    keys = ("max_epochs", "min_steps") if training.max_epochs is not None else ("max_steps", "max_minutes")
+    limits = {key: getattr(training, key) for key in keys}
+    longer = [
+        f"training.{key}: {1.5 * limit:.0f} (now {limit:g})" for key, limit in limits.items() if limit is not None
+    ]
+    return f"{' and '.join(longer)}, in a new run where the schedule is cosine"
 
 
 def _is_number(value: object) -> bool:

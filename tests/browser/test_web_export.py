@@ -98,6 +98,18 @@ def test_alternatives_by_keyboard(opened: Page) -> None:
     expect(opened.locator("#target")).to_contain_text("⏎")  # and the rest follows
 
 
+def test_who_takes_an_alternative_by_keyboard_goes_on_from_there(opened: Page) -> None:
+    opened.keyboard.type("one two\n")
+    translated(opened)
+    parts = opened.locator("#target button")
+    parts.nth(1).press("Enter")
+    other = opened.locator("#alternatives button").nth(1)
+    word = (other.text_content() or "").split()[0]
+    other.press("Enter")
+    expect(parts.nth(1)).to_have_text(f" {word}")
+    expect(parts.nth(1)).to_be_focused()
+
+
 def test_markup_is_text(opened: Page) -> None:
     text = "<img src=x onerror=alert(1)> one <script>alert(1)</script> two"
     opened.locator("#source").fill(text)

@@ -10,6 +10,7 @@ export class Alternatives {
   readonly #take: (prefix: readonly number[]) => void;
   #tokens: readonly ShownToken[] = [];
   #opened: HTMLButtonElement | null = null;
+  #taken: number | null = null;
 
   /** @param take is told the ids that the next translation is to begin with */
   constructor(target: HTMLElement, list: HTMLElement, take: (prefix: readonly number[]) => void) {
@@ -33,6 +34,11 @@ export class Alternatives {
     this.#tokens = tokens;
     const parts = tokens.map((token, place) => this.#part(token, place));
     this.#target.replaceChildren(...parts);
+    // the choice that had the focus is gone, or hidden; who went elsewhere meanwhile stays there
+    const focused = document.activeElement;
+    const nowhere = focused === document.body || this.#list.contains(focused);
+    if (this.#taken !== null && nowhere) parts[this.#taken]?.focus();
+    this.#taken = null;
   }
 
   #part(token: ShownToken, place: number): HTMLButtonElement {
@@ -52,7 +58,10 @@ export class Alternatives {
     const token = this.#tokens[place]!;
     const before = this.#tokens.slice(0, place).map(({ id }) => id);
     const choices = token.alternatives.map(({ id, token: name, surface, logProb }) => {
-      const choice = button(surface.trim() || name, () => this.#take([...before, id]));
+      const choice = button(surface.trim() || name, () => {
+        this.#taken = place;
+        this.#take([...before, id]);
+      });
       const share = document.createElement("small");
       share.textContent = ` ${(100 * Math.exp(logProb)).toFixed(1)} %`;
       choice.append(share);

@@ -121,6 +121,7 @@ def model_config(case: Case, *, sizes: Sizes = PRIMES, **changes: Any) -> ModelC
     sizes = sizes_of(case.attention, sizes)
     settings: dict[str, Any] = {
         "embedding_size": EMBEDDING,
+        "tie_embeddings": "none",
         "dropout": 0.0,
         "encoder": {"hidden_size": sizes.value, "bidirectional": False},
         "decoder": {"hidden_size": sizes.query, "wiring": case.wiring, "input_feeding": case.input_feeding},

@@ -52,6 +52,7 @@ def settings(folder: Path, changes: dict[str, Any] | None = None) -> dict[str, A
         "tokenizer": {"kind": "word", "shared": False},
         "model": {
             "embedding_size": 11,
+            "tie_embeddings": "none",
             "dropout": 0.1,
             "encoder": {"hidden_size": 7},
             "decoder": {"hidden_size": 13},

@@ -31,7 +31,14 @@ def transformer_config(norm: str = "pre", **changes: Any) -> ModelConfig:
         "norm": norm,
         **changes.pop("transformer", {}),
     }
-    settings = {"architecture": "transformer", "embedding_size": SIZE, "dropout": 0.0, "transformer": sizes, **changes}
+    settings = {
+        "architecture": "transformer",
+        "embedding_size": SIZE,
+        "tie_embeddings": "none",
+        "dropout": 0.0,
+        "transformer": sizes,
+        **changes,
+    }
     return ModelConfig.model_validate(settings)
 
 

@@ -37,9 +37,12 @@ def test_a_config_of_data_alone_has_the_documented_defaults(write):
     assert config.model.decoder.wiring is None
     assert config.model.encoder.hidden_size == 256
     assert config.model.decoder.hidden_size == 512
+    assert config.model.tie_embeddings == "target"
+    assert (config.model.dropout.output, config.model.dropout.share_of_recurrent) == (0.4, 0.3)
+    assert config.training.optimizer.learning_rate == 0.0015
     assert config.training.optimizer.betas == (0.9, 0.999)
     assert (config.training.schedule.kind, config.training.schedule.warmup_steps) == ("cosine", 200)
-    assert (config.training.batch_tokens, config.training.batch_sentences) == (2048, None)
+    assert (config.training.batch_tokens, config.training.batch_sentences) == (640, None)
     assert config.training.validate_every == "epoch"
     assert (config.decoding.beam_size, config.decoding.length_penalty) == (5, 1.0)
 
@@ -75,7 +78,7 @@ def test_paths_stay_as_they_are_written(write):
 
 def test_a_dropout_number_stands_for_three_places(write):
     assert load_config(write("model: {dropout: 0.25}\n")).model.dropout == DropoutConfig(
-        embedding=0.25, state=0.25, output=0.25, variational=False
+        embedding=0.25, state=0.25, output=0.25, recurrent=0.0, variational=False
     )
 
 
@@ -144,7 +147,7 @@ def test_a_byte_order_mark_and_windows_line_ends(write):
 
 @pytest.mark.parametrize(
     ("written", "tokens", "sentences"),
-    [("{}", 2048, None), ("{batch_tokens: 77}", 77, None), ("{batch_sentences: 7}", None, 7)],
+    [("{}", 640, None), ("{batch_tokens: 77}", 77, None), ("{batch_sentences: 7}", None, 7)],
 )
 def test_a_batch_has_one_size(write, written, tokens, sentences):
     training = load_config(write(f"training: {written}\n")).training

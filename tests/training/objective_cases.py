@@ -18,7 +18,7 @@ from seq2seq_attn.training.objectives.base import Objective
 from seq2seq_attn.training.updater import StepResult, Updater
 
 VOCABULARY = 13
-RNN = {"embedding_size": 5, "encoder": {"hidden_size": 3}, "decoder": {"hidden_size": 7}}
+RNN = {"embedding_size": 5, "tie_embeddings": "none", "encoder": {"hidden_size": 3}, "decoder": {"hidden_size": 7}}
 MODELS: dict[str, dict[str, Any]] = {
     "luong": RNN,
     "unfed": {**RNN, "decoder": {"hidden_size": 7, "input_feeding": False}},
@@ -31,11 +31,13 @@ MODELS: dict[str, dict[str, Any]] = {
     "transformer": {
         "architecture": "transformer",
         "embedding_size": 6,
+        "tie_embeddings": "none",
         "transformer": {"encoder_layers": 1, "decoder_layers": 2, "heads": 2, "feed_forward_size": 7},
     },
     "copying-transformer": {
         "architecture": "transformer",
         "embedding_size": 6,
+        "tie_embeddings": "none",
         "copying": True,
         "transformer": {"encoder_layers": 1, "decoder_layers": 2, "heads": 2, "feed_forward_size": 7},
     },

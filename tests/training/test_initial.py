@@ -21,10 +21,11 @@ from seq2seq_attn.training.freezing import freeze
 from seq2seq_attn.training.initial import TakenOver, place_vectors, take_over, token_rows
 from seq2seq_attn.training.optimizers import build_optimizer
 
-RNN = {"embedding_size": 6, "encoder": {"hidden_size": 5}, "decoder": {"hidden_size": 7}}
+RNN = {"embedding_size": 6, "tie_embeddings": "none", "encoder": {"hidden_size": 5}, "decoder": {"hidden_size": 7}}
 TRANSFORMER = {
     "architecture": "transformer",
     "embedding_size": 6,
+    "tie_embeddings": "none",
     "transformer": {"encoder_layers": 2, "decoder_layers": 2, "heads": 2, "feed_forward_size": 5},
 }
 OLD = (["red", "car", "the", "a", "drives"], ["rote", "auto", "das", "rot", "a", "the"])

@@ -25,6 +25,7 @@ def tiny_model(**changes: object) -> Seq2Seq:
     torch.manual_seed(5)
     tree = {
         "embedding_size": 5,
+        "tie_embeddings": "none",
         "dropout": 0.0,
         "encoder": {"hidden_size": 3},
         "decoder": {"hidden_size": 7},

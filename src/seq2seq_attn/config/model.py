@@ -10,18 +10,26 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from seq2seq_attn.config.types import Count, Positive, Section, Share, Shorthand, Text, wrong
 
 
-class DropoutConfig(Section):
-    """The share of features that is set to zero while training; a number alone sets the first three."""
+RECURRENT_DROPOUT = 0.3
 
-    embedding: Share = Field(default=0.3, description="On embeddings.")
-    state: Share = Field(default=0.3, description="On hidden states, between layers; nothing with one layer.")
-    output: Share = Field(default=0.3, description="On what the output layer reads.")
-    recurrent: Share = Field(
-        default=0.0,
+
+class DropoutConfig(Section):
+    """The share of features that is set to zero while training; a number alone sets the first three, and no other."""
+
+    embedding: Share = Field(default=0.4, description="On embeddings.")
+    state: Share = Field(default=0.4, description="On hidden states, between layers; nothing with one layer.")
+    output: Share = Field(default=0.4, description="On what the output layer reads.")
+    recurrent: Share | None = Field(
+        default=None,
         description="On the weights between a state and the next, the same ones for all positions of a batch "
-        "(recurrent models).",
+        f"(recurrent models); null: {RECURRENT_DROPOUT}.",
     )
     variational: bool = Field(default=False, description="The same mask at every time step.")
+
+    @property
+    def share_of_recurrent(self) -> float:
+        """What ``recurrent`` means for a recurrent model."""
+        return RECURRENT_DROPOUT if self.recurrent is None else self.recurrent
 
 
 DROPOUT_PLACES = ("embedding", "state", "output")
@@ -29,7 +37,7 @@ DROPOUT_PLACES = ("embedding", "state", "output")
 
 def _expand_dropout(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return dict.fromkeys(DROPOUT_PLACES, value)
+        return {**dict.fromkeys(DROPOUT_PLACES, value), "recurrent": 0.0}
     if value is None or isinstance(value, Mapping | DropoutConfig):
         return value
     raise wrong("expected a number, or a mapping of embedding, state, output, recurrent and variational")
@@ -150,7 +158,7 @@ class ModelConfig(Section):
     architecture: Literal["rnn", "transformer"] = Field(default="rnn", description="Family of models.")
     embedding_size: Count = Field(default=256, description="Features of an embedding.")
     tie_embeddings: Literal["none", "target", "all"] = Field(
-        default="none", description="target: output layer = target embedding; all: = source embedding, too."
+        default="target", description="target: output layer = target embedding; all: = source embedding, too."
     )
     source_vectors: Text | None = Field(
         default=None,

@@ -31,7 +31,7 @@ from seq2seq_attn.config.types import (
 TextMetric = Literal["bleu", "chrf", "chrf++", "ter"]
 ValidationMetric = Literal[TextMetric, "loss", "perplexity", "alignment_error_rate"]
 
-DEFAULT_BATCH_TOKENS = 2048  # used when neither batch_tokens nor batch_sentences is written
+DEFAULT_BATCH_TOKENS = 640  # used when neither batch_tokens nor batch_sentences is written
 
 
 def _pair(value: object) -> object:
@@ -44,7 +44,7 @@ class OptimizerConfig(Section):
     """How parameters follow gradients."""
 
     kind: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="Update rule.")
-    learning_rate: Positive = Field(default=0.001, description="The highest one, which the schedule scales.")
+    learning_rate: Positive = Field(default=0.0015, description="The highest one, which the schedule scales.")
     weight_decay: NotNegative = Field(default=0.0, description="Decoupled in adamw, an L2 penalty in adam and sgd.")
     betas: Annotated[tuple[Share, Share], BeforeValidator(_pair)] = Field(
         default=(0.9, 0.999), description="Decay of the two moments; adam and adamw."
@@ -154,7 +154,7 @@ class TrainingConfig(Section):
     )
     batch_sentences: Count | None = Field(default=None, description="Sentences of a batch, instead of batch_tokens.")
     accumulate: Count = Field(default=1, description="Batches per step of the optimizer.")
-    max_epochs: Count | None = Field(default=30, description="Passes over the corpus; null: no such limit.")
+    max_epochs: Count | None = Field(default=17, description="Passes over the corpus; null: no such limit.")
     min_steps: Count | None = Field(
         default=None, description="Steps before which max_epochs ends nothing: little text is read more often."
     )
@@ -166,7 +166,7 @@ class TrainingConfig(Section):
         BeforeValidator(_validate_every),
     ] = Field(default="epoch", description="`epoch` or a number of steps.")
     patience: Count | None = Field(
-        default=5, description="Validations without progress before training stops; null: never."
+        default=None, description="Validations without progress before training stops; null: never."
     )
     max_bad_steps: Count = Field(
         default=5, description="Steps in a row whose loss or gradient is not finite, after which training ends."

@@ -39,7 +39,7 @@ def build_rnn(config: ModelConfig, embeddings: Embeddings) -> RNNSeq2Seq:
     )
     for part in model.modules():
         if isinstance(part, RecurrentLayer):
-            part.weight_dropout = config.dropout.recurrent
+            part.weight_dropout = config.dropout.share_of_recurrent
     return model
 
 

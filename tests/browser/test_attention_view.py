@@ -284,6 +284,19 @@ def test_every_layer_and_head(draw) -> None:
     assert line(page, 0).locator(".av-unit").first.inner_text() == "<s>"
 
 
+@pytest.mark.parametrize("part", ["cross", "encoder", "decoder"])
+@pytest.mark.parametrize("view", ["Arcs", "Heat map"])
+def test_a_second_click_lets_go_of_a_step(draw, part: str, view: str) -> None:
+    page = draw(panel(layers=1, heads=1))
+    page.get_by_label("Attention", exact=True).select_option(part)
+    choose(page, view)
+    row = page.locator(".av-left text").nth(2) if view == "Heat map" else line(page, 1).locator(".av-unit").nth(2)
+    row.click()
+    expect(page.locator(".av-where")).to_contain_text("3 of")
+    row.click()
+    expect(page.locator(".av-where")).not_to_contain_text("3 of")
+
+
 def test_the_beam(draw) -> None:
     one = panel()
     page = draw(one)

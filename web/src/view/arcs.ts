@@ -20,6 +20,8 @@ export interface Marks {
   column: number | null;
   /** The last row that is written; null: all are. */
   written: number | null;
+  /** The row that the step stands at, whether rows are written one by one or not; null: at none. */
+  at: number | null;
 }
 
 export interface Actions {
@@ -43,7 +45,7 @@ export class Arcs {
   private rows: HTMLElement[] = [];
   private curves: Curve[] = [];
   private shown: Grid | null = null;
-  private marks: Marks = { row: null, column: null, written: null };
+  private marks: Marks = { row: null, column: null, written: null, at: null };
 
   constructor(private readonly actions: Actions) {
     this.element = html("div", "av-arcs", {}, this.drawing, this.upper, this.lower);
@@ -124,7 +126,7 @@ export class Arcs {
   }
 
   private toggle(index: number): void {
-    this.actions.step(this.marks.written === index ? null : index);
+    this.actions.step(this.marks.at === index ? null : index);
   }
 
   private listen(line: HTMLElement, over: (index: number) => void, choose: (index: number) => void): void {

@@ -25,7 +25,7 @@ export class Heatmap {
   private readonly columnBand = svg("rect", "av-band");
   private grid: Grid | null = null;
   private lines: [Line, Line] | null = null;
-  private marks: Marks = { row: null, column: null, written: null };
+  private marks: Marks = { row: null, column: null, written: null, at: null };
   private cell = 0;
   private width = 0;
 
@@ -179,7 +179,7 @@ export class Heatmap {
 
   /** Let decoding stand at a row, or no longer. */
   private stand(row: number): void {
-    this.actions.step(this.marks.written === row ? null : row);
+    this.actions.step(this.marks.at === row ? null : row);
   }
 
   private press(event: KeyboardEvent): void {

@@ -120,14 +120,14 @@ export class PanelView {
     const last = this.grid.rows.length - 1;
     const at = step === null || last < 0 ? null : Math.min(step, last);
     const written = this.grid.part === "encoder" ? null : at;
-    if (over?.panel === this.number) return { row: over.row, column: over.column, written };
+    if (over?.panel === this.number) return { row: over.row, column: over.column, written, at };
     if (over) {
       const [rowSentence, columnSentence] = this.sentences();
       const row = over.rowSentence === rowSentence ? find(this.grid.rows, over.rowWord) : null;
       const column = over.columnSentence === columnSentence ? find(this.grid.columns, over.columnWord) : null;
-      if (row !== null || column !== null) return { row: column === null || over.row !== null ? row : null, column, written };
+      if (row !== null || column !== null) return { row: column === null || over.row !== null ? row : null, column, written, at };
     }
-    return { row: at, column: null, written };
+    return { row: at, column: null, written, at };
   }
 
   private over(row: number | null, column: number | null): Over {

@@ -47,7 +47,13 @@ class Struck(Objective):
 
 def model() -> Seq2Seq:
     torch.manual_seed(5)
-    tree = {"embedding_size": 5, "dropout": 0.0, "encoder": {"hidden_size": 3}, "decoder": {"hidden_size": 7}}
+    tree = {
+        "embedding_size": 5,
+        "tie_embeddings": "none",
+        "dropout": 0.0,
+        "encoder": {"hidden_size": 3},
+        "decoder": {"hidden_size": 7},
+    }
     return build_model(
         ModelConfig.model_validate(tree), source_vocabulary=RARE + 1, target_vocabulary=17, padding=0
     ).double()

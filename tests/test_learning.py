@@ -84,6 +84,7 @@ def model_of(name: str) -> Seq2Seq:
     config = ModelConfig.model_validate(
         {
             "embedding_size": 24,
+            "tie_embeddings": "none",
             "dropout": 0.0,
             "encoder": {"hidden_size": 24},
             "decoder": {"hidden_size": 48},

@@ -300,7 +300,8 @@ def test_wrong_requests(training: Training, tmp_path: Path, changes: dict[str, A
 
 def transformer(size: int, **changes: Any) -> dict[str, Any]:
     sizes = {"encoder_layers": 1, "decoder_layers": 1, "heads": 1, "feed_forward_size": 8}
-    return {"model": {"architecture": "transformer", "embedding_size": size, "transformer": sizes, **changes}}
+    model = {"architecture": "transformer", "embedding_size": size, "tie_embeddings": "none", "transformer": sizes}
+    return {"model": {**model, **changes}}
 
 
 def test_nothing_that_fits_is_an_error(training: Training) -> None:

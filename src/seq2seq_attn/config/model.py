@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from seq2seq_attn.config.types import Count, Positive, Section, Share, Shorthand, Text, wrong
 
-
 RECURRENT_DROPOUT = 0.3
 
 

@@ -156,13 +156,18 @@ export class BeamTree {
       const found = (event.target as Element).closest<SVGGElement>(".av-node")?.dataset["id"];
       return found === undefined ? null : Number(found);
     };
-    for (const kind of ["pointerover", "focusin"]) {
+    // not pointerover and pointerleave alone: keys scroll the tree, and what comes under a pointer at rest is not meant
+    let pointing = false;
+    for (const kind of ["pointermove", "pointerdown", "focusin"]) {
       tree.addEventListener(kind, (event) => {
         const found = id(event);
+        pointing = kind !== "focusin";
         if (found !== null) this.tell(found, true);
       });
     }
-    tree.addEventListener("pointerleave", () => this.tell(this.beam?.returned[0] ?? null, false));
+    tree.addEventListener("pointerleave", () => {
+      if (pointing) this.tell(this.beam?.returned[0] ?? null, false);
+    });
     tree.addEventListener("keydown", (event) => {
       const place = this.places.get(id(event) ?? -1);
       const next = place && this.neighbor(place, event.key);

@@ -65,7 +65,7 @@ def test_the_page_says_everything_of_a_run(report: Path) -> None:
     page = check_page(html)
     for text in (
         "What differs from the defaults key value default tokenizer.kind word sentencepiece",
-        "training.max_epochs 20 30",
+        "training.max_epochs 20 17",
         "decoding.beam_size 3 5",
         "data.test.test source",
         "loss (nats per target token)",

@@ -285,7 +285,7 @@ def test_learning_rates_that_do_not_work(losses: list[float], message: str) -> N
     assert found.severity == "problem"
     assert message in found.message
     assert "training.optimizer.learning_rate: " in found.mend
-    assert "(now 0.001)" in found.mend
+    assert "(now 0.0015)" in found.mend
 
 
 def test_a_long_training_that_falls_slowly_is_healthy() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 
 import pytest
-from serving_cases import PATIENCE, Recorder, recorded, running, wait_until
+from serving_cases import PATIENCE, Recorder, finish, recorded, running, wait_until
 from translators import some_sentences
 
 from seq2seq_attn.errors import UserError
@@ -161,7 +160,7 @@ def test_order_is_fair(sizes, asks, size, order):
         assert queue.waiting == sum(sizes)
         return taken(queue, size, waiting)
 
-    assert asyncio.run(run()) == order
+    assert finish(run()) == order
 
 
 def test_what_could_not_be_done_in_time_is_not_accepted():
@@ -176,7 +175,7 @@ def test_what_could_not_be_done_in_time_is_not_accepted():
         assert [queue.add(job) for job in (b, c, d)] == [True, True, False]
         assert queue.seconds_until_room() == 2
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_a_request_that_left_is_not_taken_and_makes_room():
@@ -193,4 +192,4 @@ def test_a_request_that_left_is_not_taken_and_makes_room():
         assert queue.add(d)
         return taken(queue, 3, [a, b, c, d])
 
-    assert asyncio.run(run()) == ["acd", "ada"]
+    assert finish(run()) == ["acd", "ada"]

@@ -67,8 +67,14 @@ def test_a_part_of_dropout_changes_an_inherited_number(write):
     write("model: {dropout: 0.1}\n", "base.yaml")
     child = write("extends: base.yaml\nmodel: {dropout: {variational: true}}\n", data="")
     assert load_config(child, ["model.dropout.state=0"]).model.dropout == DropoutConfig(
-        embedding=0.1, state=0, output=0.1, variational=True
+        embedding=0.1, state=0, output=0.1, recurrent=0, variational=True
     )
+
+
+def test_a_number_for_dropout_takes_the_place_of_all_that_is_inherited(write):
+    write("model: {dropout: {embedding: 0.1, recurrent: 0.2, variational: true}}\n", "base.yaml")
+    child = write("extends: base.yaml\nmodel: {dropout: 0.5}\n", data="")
+    assert load_config(child).model.dropout == DropoutConfig(embedding=0.5, state=0.5, output=0.5, recurrent=0)
 
 
 def test_a_part_of_an_objective_changes_an_inherited_number(write):

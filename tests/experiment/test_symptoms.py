@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seq_attn.config.schema import Config, DecodingConfig, TokenizerConfig, TrainingConfig
+from seq2seq_attn.config.schema import Config, DecodingConfig, DropoutConfig, TokenizerConfig, TrainingConfig
 from seq2seq_attn.experiment import symptoms
 from seq2seq_attn.experiment.symptoms.facts import Side, Split
 from seq2seq_attn.experiment.symptoms.finding import SEVERITIES, Finding, grade, percent
@@ -296,6 +296,11 @@ def test_a_long_training_that_falls_slowly_is_healthy() -> None:
 def test_overfitting_by_a_gap_and_by_a_rise() -> None:
     low = [*FALLING, *[0.2] * 9]
     apart = one(check_learning(log_of(low, [(0.9, 20.0), (0.8, 20.1)]), TrainingConfig()), "overfitting")
+    assert apart.mend.startswith("model.dropout.output: 0.5 (now 0.4), and other places likewise; a smaller")
+    weak = TrainingConfig(label_smoothing=0.0), DropoutConfig(output=0.05)
+    found = one(check_learning(log_of(low, [(0.9, 20.0), (0.8, 20.1)]), *weak), "overfitting")
+    assert found.mend.startswith("model.dropout.output: 0.3 (now 0.05), and")
+    assert "training.label_smoothing: 0.1 (now 0)" in found.mend
     assert apart.severity == "warning"
     assert apart.numbers == {"validation": 0.8, "lowest": 0.8, "train": 0.2}
     rising = one(check_learning(log_of(FALLING, [(1.1, 20.0), (1.3, 20.1)]), TrainingConfig()), "overfitting")

@@ -29,6 +29,7 @@ from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.models.build import build_model
 from seq2seq_attn.models.rnn import RNNSeq2Seq
 from seq2seq_attn.nn.decoders import DECODERS
+from seq2seq_attn.nn.recurrent import RecurrentLayer
 
 GENERAL = Case("luong-general", "luong", True)
 BATCH = sentences()
@@ -44,6 +45,14 @@ def test_the_default_configuration_builds():
     model = build(ModelConfig())
     assert type(model.decoder) is DECODERS["luong"]
     assert model.attends
+
+
+@pytest.mark.parametrize(("dropout", "share"), [({}, 0.3), ({"recurrent": 0.2}, 0.2), ({"recurrent": 0}, 0), (0.5, 0)])
+def test_weights_between_states_are_dropped_unless_one_number_says_all(dropout, share):
+    model = build(ModelConfig.model_validate({"dropout": dropout}))
+    layers = [part for part in model.modules() if isinstance(part, RecurrentLayer)]
+    assert len(layers) >= 2
+    assert {layer.weight_dropout for layer in layers} == {share}
 
 
 @pytest.mark.parametrize("name", attention_names())

@@ -7,6 +7,7 @@ import random
 
 import pytest
 import torch
+from objective_cases import RNN
 
 from seq2seq_attn.config.schema import ModelConfig
 from seq2seq_attn.data.batching import Batch, collate
@@ -23,15 +24,7 @@ CPU = torch.device("cpu")
 
 def tiny_model(**changes: object) -> Seq2Seq:
     torch.manual_seed(5)
-    tree = {
-        "embedding_size": 5,
-        "tie_embeddings": "none",
-        "dropout": 0.0,
-        "encoder": {"hidden_size": 3},
-        "decoder": {"hidden_size": 7},
-        **changes,
-    }
-    config = ModelConfig.model_validate(tree)
+    config = ModelConfig.model_validate({**RNN, "dropout": 0.0, **changes})
     return build_model(config, source_vocabulary=SOURCES, target_vocabulary=TARGETS, padding=0).double()
 
 

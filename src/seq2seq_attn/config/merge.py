@@ -6,17 +6,19 @@ the size of a batch, the format of a corpus, and a section that is written as a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from seq2seq_attn.config.corpora import FORMATS, corpus_format
-from seq2seq_attn.config.model import DROPOUT_PLACES
+from seq2seq_attn.config.model import DROPOUT_NUMBER
 from seq2seq_attn.config.tree import Node, Path
 
 BATCH_SIZES = ("batch_tokens", "batch_sentences")
-NUMBERS: dict[Path, tuple[str, ...]] = {
-    ("model", "dropout"): DROPOUT_PLACES,
-    ("training", "word_dropout"): ("source", "target"),
-    ("training", "guided_alignment"): ("weight",),
+NUMBERS: dict[Path, Mapping[str, float | None]] = {
+    ("model", "dropout"): DROPOUT_NUMBER,
+    ("training", "word_dropout"): {"source": None, "target": None},
+    ("training", "guided_alignment"): {"weight": None},
 }
-"""Sections that may be written as a number, and the keys that it is for."""
+"""Sections that may be written as a number, and what that says of their keys; None: the number."""
 
 
 def merge(below: Node, above: Node, path: Path = (), *, one_layer: bool = False) -> Node:
@@ -34,7 +36,8 @@ def merge(below: Node, above: Node, path: Path = (), *, one_layer: bool = False)
     if not isinstance(above.value, dict):
         return above
     if path in NUMBERS and not isinstance(below.value, dict | list | None):
-        below = Node(dict.fromkeys(NUMBERS[path], below), below.origin)
+        keys = NUMBERS[path].items()
+        below = Node({key: below if said is None else Node(said, below.origin) for key, said in keys}, below.origin)
     if not isinstance(below.value, dict) or (_is_corpus(path) and _other_format(below, above)):
         return above
     entries = dict(below.value)

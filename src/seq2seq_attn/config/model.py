@@ -31,12 +31,13 @@ class DropoutConfig(Section):
         return RECURRENT_DROPOUT if self.recurrent is None else self.recurrent
 
 
-DROPOUT_PLACES = ("embedding", "state", "output")
+DROPOUT_NUMBER: Mapping[str, float | None] = {"embedding": None, "state": None, "output": None, "recurrent": 0.0}
+"""What a number alone says of each place; None: the number."""
 
 
 def _expand_dropout(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return {**dict.fromkeys(DROPOUT_PLACES, value), "recurrent": 0.0}
+        return {place: value if said is None else said for place, said in DROPOUT_NUMBER.items()}
     if value is None or isinstance(value, Mapping | DropoutConfig):
         return value
     raise wrong("expected a number, or a mapping of embedding, state, output, recurrent and variational")

@@ -89,7 +89,7 @@ def examine(path: Path, *, sentences: int = SENTENCES, device: str = "auto") -> 
     config = read_run_config(run)
     findings = [
         *_examine_text(run, config),
-        *check_learning(read_log(run / METRICS), config.training),
+        *check_learning(read_log(run / METRICS), config.training, config.model.dropout),
         *_examine_model(path, config, sentences, device),
     ]
     findings.sort(key=lambda one: SEVERITIES.index(one.severity))  # stable: families stay together

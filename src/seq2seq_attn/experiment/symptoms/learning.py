@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from seq2seq_attn.config.schema import TrainingConfig
+from seq2seq_attn.config.schema import DropoutConfig, TrainingConfig
 from seq2seq_attn.evaluation.metrics import METRICS, higher_is_better
 from seq2seq_attn.experiment.symptoms.finding import Finding, fine, unchecked
 
@@ -34,6 +34,15 @@ GAP_RATIO = 1.5
 RISE = 1.05
 """The last validation loss over the lowest one: past the best point by one part in twenty."""
 
+UNWRITTEN_DROPOUT = DropoutConfig()
+"""That of a configuration that says nothing of it."""
+
+ENOUGH_DROPOUT = 0.3
+"""The least dropout that is advised against learning by heart."""
+
+ENOUGH_SMOOTHING = 0.1
+"""The label smoothing that is advised against it."""
+
 STILL_BETTER_POINTS = 0.5
 """Points of BLEU, or of another metric that runs from 0 to 100, that the last validation gained over all before it:
 about what the choice of a seed gives."""
@@ -48,12 +57,15 @@ CLIPPED = 3.0
 """Median norm of the gradient over clip_norm: above it, clipping and not the learning rate sets every step."""
 
 
-def check_learning(records: Sequence[Record], training: TrainingConfig) -> list[Finding]:
+def check_learning(
+    records: Sequence[Record], training: TrainingConfig, dropout: DropoutConfig = UNWRITTEN_DROPOUT
+) -> list[Finding]:
     """Read the log of a training: ``metrics.jsonl``.
 
     Args:
         records: its lines, in order.
         training: the ``training`` section of the configuration.
+        dropout: of the ``model`` section.
     """
     logged = [record for record in records if record.get("kind") == "train" and _is_number(record.get("loss"))]
     validations = [record for record in records if record.get("kind") == "validation"]
@@ -63,7 +75,7 @@ def check_learning(records: Sequence[Record], training: TrainingConfig) -> list[
     if len(validations) < 2:
         why = f"there are {len(validations)} validations in metrics.jsonl; two are needed to compare"
         return [*findings, unchecked("overfitting", why), unchecked("end of training", why)]
-    return [*findings, _overfitting(logged, validations, training), _ending(validations, training)]
+    return [*findings, _overfitting(logged, validations, training, dropout), _ending(validations, training)]
 
 
 def _loss(logged: Sequence[Record], training: TrainingConfig) -> Finding:
@@ -122,7 +134,9 @@ def _gradients(logged: Sequence[Record], training: TrainingConfig) -> Finding:
     )
 
 
-def _overfitting(logged: Sequence[Record], validations: Sequence[Record], training: TrainingConfig) -> Finding:
+def _overfitting(
+    logged: Sequence[Record], validations: Sequence[Record], training: TrainingConfig, dropout: DropoutConfig
+) -> Finding:
     losses = [float(record["loss"]) for record in validations]
     lowest, end = min(losses), losses[-1]
     near = [float(record["loss"]) for record in logged[-5:]]
@@ -135,13 +149,16 @@ def _overfitting(logged: Sequence[Record], validations: Sequence[Record], traini
     is_apart = end - learned > GAP and end > GAP_RATIO * learned
     if not rises and not is_apart:
         return fine("overfitting", evidence, **numbers)
+    more = min(max(dropout.output + 0.1, ENOUGH_DROPOUT), 0.9)
+    mends = [f"model.dropout.output: {more:.2g} (now {dropout.output:g}), and other places likewise"]
+    if training.label_smoothing < ENOUGH_SMOOTHING:
+        mends.append(f"training.label_smoothing: {ENOUGH_SMOOTHING} (now {training.label_smoothing:g})")
     return Finding(
         "warning",
         "overfitting",
         "the model learns its training text by heart",
         evidence,
-        f"model.dropout: 0.3 or higher, training.label_smoothing: 0.1 (now {training.label_smoothing:g}), "
-        "a smaller model, or more text",
+        f"{'; '.join(mends)}; a smaller model, or more text",
         numbers,
     )
 

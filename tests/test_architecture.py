@@ -34,7 +34,7 @@ LAYERS = (
     ("visualization",),
     ("export",),
     ("experiment",),
-    ("serving",),
+    ("serving", "distillation"),
     ("cli",),
     ("__main__",),
 )

@@ -20,6 +20,7 @@ from seq2seq_attn.cli import (
     aligning,
     attending,
     averaging,
+    distilling,
     doctoring,
     evaluating,
     exporting,
@@ -66,6 +67,7 @@ def _verb(function: Callable[P, None]) -> None:
 
 _verb(training.train)
 _verb(training.prepare)
+_verb(distilling.distill)
 _verb(evaluating.evaluate)
 _verb(evaluating.compare)
 _verb(translating.translate)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from seq2seq_attn.cli.options import ConfigFile, Json, Overrides
 from seq2seq_attn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seq2seq_attn.experiment.train import Run
 
 Output = Annotated[
     Optional[Path], typer.Option("--output", help="The run folder. [default: runs/<name>]", show_default=False)
@@ -36,7 +39,12 @@ def train(
     run = run_training(config, overrides or [], output=output, resume=resume)
     if not is_first_process():
         return
-    if json_output:
+    show_run(run, as_json=json_output)
+
+
+def show_run(run: Run, *, as_json: bool) -> None:
+    """Print the scores of a finished training, and where it is."""
+    if as_json:
         scores = {
             split: {metric: score.to_dict() for metric, score in found.items()} for split, found in run.scores.items()
         }

@@ -18,6 +18,7 @@ from tiny import write_config
 
 from seq2seq_attn import Translator
 from seq2seq_attn.checkpoint.folders import read_run_config
+from seq2seq_attn.config.schema import TextCorpus, TsvCorpus
 
 SMALL = {
     "tokenizer": {"kind": "word", "shared": False},
@@ -33,17 +34,19 @@ def commands() -> Commands:
     return shared_commands()
 
 
-def write_two_corpora(folder: Path) -> Path:
-    """The tiny text twice: as two files, and some of it as a table with a tag that is seen more often."""
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def write_tagged(folder: Path) -> Path:
+    """The tiny text as a table, with a tag, seen more often."""
     path = write_config(folder, SMALL)
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    sides = [(folder / f"train.{language}").read_text(encoding="utf-8").splitlines() for language in ("en", "pt")]
-    rows = [f"{target}\t{source}\n" for source, target in list(zip(*sides, strict=True))[:11]]
-    (folder / "more.tsv").write_text("".join(rows), encoding="utf-8")
-    more = {
-        "tsv": str(folder / "more.tsv"), "source_column": 1, "target_column": 0, "weight": 2.0, "tag": "<more>",
-    }  # fmt: skip
-    tree["data"]["train"] = [tree["data"]["train"], more]
+    sides = [lines_of(folder / f"train.{language}") for language in ("pt", "en")]
+    table = "".join(f"{target}\t{source}\n" for target, source in zip(*sides, strict=True))
+    (folder / "train.tsv").write_text(table, encoding="utf-8")
+    columns = {"tsv": str(folder / "train.tsv"), "source_column": 1, "target_column": 0}
+    tree["data"]["train"] = {**columns, "weight": 2.0, "tag": "<say>"}
     path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
     return path
 
@@ -52,7 +55,7 @@ def write_two_corpora(folder: Path) -> Path:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a configuration and its text."""
     folder = tmp_path_factory.mktemp("distilled")
-    write_two_corpora(folder)
+    write_tagged(folder)
     return folder
 
 
@@ -67,10 +70,6 @@ def folder(done: Done, home: Path) -> Path:
     return home / "out"
 
 
-def lines_of(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()
-
-
 def test_it_ends_with_the_scores_of_the_student(done: Done, folder: Path) -> None:
     assert done.out.startswith("test  BLEU|")
     assert done.out.splitlines()[-1] == str(folder / "student")
@@ -83,15 +82,13 @@ def test_the_teachers_learn_from_the_text_in_either_direction(home: Path, folder
     assert (forward.data.source_language, forward.data.target_language) == ("en", "pt")
     assert (backward.data.source_language, backward.data.target_language) == ("pt", "en")
     assert (forward.training.max_epochs, backward.training.max_epochs) == (3, 3)
-    assert [part.tag for part in backward.data.train] == [None, "<more>"]
-    assert [part.weight for part in backward.data.train] == [1.0, 2.0]
-    for part, source, target in (
-        (backward.data.train[0], lines_of(home / "train.pt"), lines_of(home / "train.en")),
-        (backward.data.train[1], lines_of(home / "train.pt")[:11], lines_of(home / "train.en")[:11]),
-        (backward.data.validation[0], lines_of(home / "validation.pt"), lines_of(home / "validation.en")),
-    ):
-        assert lines_of(Path(part.source[0])) == source  # type: ignore[union-attr]
-        assert lines_of(Path(part.target[0])) == target  # type: ignore[union-attr]
+    (train,), (validation,) = backward.data.train, backward.data.validation
+    assert isinstance(train, TextCorpus)
+    assert isinstance(validation, TextCorpus)
+    assert (train.tag, train.weight) == ("<say>", 2.0)
+    for part, name in ((train, "train"), (validation, "validation")):
+        assert lines_of(Path(part.source[0])) == lines_of(home / f"{name}.pt")
+        assert lines_of(Path(part.target[0])) == lines_of(home / f"{name}.en")
 
 
 @pytest.mark.parametrize(
@@ -100,22 +97,20 @@ def test_the_teachers_learn_from_the_text_in_either_direction(home: Path, folder
 )
 def test_the_text_is_what_the_teachers_make_of_it(folder: Path, teacher: str, side: str, written: str) -> None:
     translator = Translator.load(folder / "teachers" / teacher, device="cpu")
-    for corpus, tag in (("corpus-1", ""), ("corpus-2", "<more> ")):
-        texts = [tag + line for line in lines_of(folder / "text" / corpus / side)]
-        expected = [one.text for one in translator.translate(texts)]
-        assert lines_of(folder / "text" / corpus / written) == expected
+    text = folder / "text" / "corpus-1"
+    expected = [one.text for one in translator.translate([f"<say> {line}" for line in lines_of(text / side)])]
+    assert lines_of(text / written) == expected
     assert not list(folder.rglob("*.parts"))
 
 
 def test_the_student_learns_from_all_of_it(home: Path, folder: Path) -> None:
     config = read_run_config(folder / "student")
-    text = folder / "text"
-    first, second, *rest = config.data.train
-    assert first.source == (str(home / "train.en"),)  # type: ignore[union-attr]
-    assert second.tsv == (str(home / "more.tsv"),)  # type: ignore[union-attr]
-    assert [(one.source[0], one.target[0], one.tag, one.weight) for one in rest] == [  # type: ignore[union-attr]
-        (str(text / corpus / source), str(text / corpus / target), tag, weight)
-        for corpus, tag, weight in (("corpus-1", None, 1.0), ("corpus-2", "<more>", 2.0))
+    text = folder / "text" / "corpus-1"
+    first, *rest = config.data.train
+    assert isinstance(first, TsvCorpus)
+    assert first.tsv == (str(home / "train.tsv"),)
+    assert rest == [
+        TextCorpus(source=(str(text / source),), target=(str(text / target),), tag="<say>", weight=2.0)
         for source, target in (("source", "target.translated"), ("source.translated", "target"))
     ]
     assert config.training.max_epochs == 2
@@ -165,11 +160,14 @@ def test_what_does_not_fit_is_refused(
     assert sorted(folder.rglob("*")) == before
 
 
-def test_another_text_is_refused(commands: Commands, folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "out", symlinks=True)
-    path = write_two_corpora(tmp_path)
-    (tmp_path / "train.en").write_text("one\n" * 127, encoding="utf-8")
-    refused = commands("distill", path, *ARGUMENTS, "--output", tmp_path / "out")
+def test_another_text_is_refused(commands: Commands, home: Path, folder: Path) -> None:
+    table = home / "train.tsv"
+    was = table.read_bytes()
+    table.write_text("um\tone\n" * 127, encoding="utf-8")
+    try:
+        refused = commands("distill", home / "tiny.yaml", *ARGUMENTS, "--output", folder)
+    finally:
+        table.write_bytes(was)
     assert refused.status == 2
     assert "learned from another text" in refused.err
 

@@ -30,7 +30,7 @@ def distill(
         Optional[Path],
         typer.Option(
             "--output",
-            help="The folder of all models; the last is in student. [default: runs/<name>-distilled]",
+            help="The folder of all models; the last is in student. [default: runs/<name>]",
             show_default=False,
         ),
     ] = None,

@@ -48,7 +48,7 @@ def distill(
         backward: number of teachers that translate the other way.
         jobs: teachers that are trained at a time, and parts of the text that are translated; by default one for each
             core, or one on a GPU.
-        output: the folder of everything; ``runs/<name>-distilled`` when not given. The student is in ``student``.
+        output: the folder of everything; ``runs/<name>`` when not given. The student is in ``student``.
 
     Returns:
         The run of the student.

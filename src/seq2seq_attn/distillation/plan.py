@@ -209,7 +209,7 @@ def make_plan(
         teacher: of the teachers, in place of those of all where they name the same key.
         forward: number of teachers that translate as the student will.
         backward: number of teachers that translate the other way.
-        output: the folder of everything; ``runs/<name>-distilled`` when not given.
+        output: the folder of everything; ``runs/<name>`` when not given.
 
     Raises:
         ConfigError: if something is wrong in them, or nobody would teach.
@@ -225,7 +225,7 @@ def make_plan(
         raise ConfigError("--teacher: all models learn from one text; give keys of data without --teacher")
     if backward and teaching.training.initial is not None:
         raise ConfigError("training.initial begins with a model of one direction; use --backward 0, or remove this key")
-    folder = Path("runs") / f"{config.name}-distilled" if output is None else output
+    folder = Path("runs") / config.name if output is None else output
     return Plan(config, teaching, forward, backward, folder)
 
 

@@ -19,6 +19,8 @@ from tiny import write_config
 from seq2seq_attn import Translator
 from seq2seq_attn.checkpoint.folders import read_run_config
 from seq2seq_attn.config.schema import TextCorpus, TsvCorpus
+from seq2seq_attn.distillation.distill import distill
+from seq2seq_attn.errors import ConfigError
 
 SMALL = {
     "tokenizer": {"kind": "word", "shared": False},
@@ -186,6 +188,13 @@ def test_a_damaged_record_is_told(commands: Commands, home: Path, folder: Path, 
     refused = commands("distill", home / "tiny.yaml", *ARGUMENTS, "--output", tmp_path / "out")
     assert refused.status == 2
     assert "distillation.json: is damaged" in refused.err
+
+
+def test_torchrun_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="without torchrun"):
+        distill(home / "tiny.yaml", output=home / "another")
+    assert not (home / "another").exists()
 
 
 def test_a_teacher_that_fails_is_named_with_its_reason(commands: Commands, home: Path, tmp_path: Path) -> None:

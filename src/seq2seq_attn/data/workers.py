@@ -62,18 +62,22 @@ def map_in_order(task: Callable[[Item], Result], items: Iterable[Item], workers:
             yield pending.popleft().result()
 
 
-_FIND = "import sys; sys.path = [*filter(None, sys.path), sys.argv[1]]"
+_FIND = "import sys; sys.path = [*filter(None, sys.path), sys.argv.pop(1)]"
 """Finds this package behind all that Python has of its own, and nothing in the folder that it was started in."""
+
+
+def program(code: str) -> list[str]:
+    """Return the command that executes a piece of Python, which can import this package; arguments may follow."""
+    return [sys.executable, "-c", f"{_FIND}; {code}", str(Path(__file__).resolve().parents[2])]
 
 
 class _Processes:
     """Processes that have the task, each with a thread of this process that talks to it."""
 
     def __init__(self, task: Callable[[Any], Any], count: int) -> None:
-        package = str(Path(__file__).resolve().parents[2])
         self._all = [
             subprocess.Popen(
-                [sys.executable, "-c", f"{_FIND}; from {__name__} import work; work()", package],
+                program(f"from {__name__} import work; work()"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )

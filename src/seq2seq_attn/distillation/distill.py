@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,6 +69,8 @@ def distill(
         backward=backward,
         output=None if output is None else Path(output),
     )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("distill starts processes of its own; start it without torchrun")
     if jobs is not None and jobs < 1:
         raise ConfigError(f"--jobs {jobs}: expected a whole number of at least 1")
     at_once = _jobs(plan.config) if jobs is None else jobs
@@ -155,7 +158,8 @@ def _translate(text: _Text, runs: str, *, device: str, at_once: int) -> None:
         if not part.target.exists()
     ]
     threads = max(1, available_cores() // min(at_once, len(parts)))
-    bar = tqdm(desc=f"translating {text.source}", total=len(parts), initial=len(parts) - len(jobs), unit="part")
+    say(f"translating {text.source}: {len(jobs)} of {len(parts)} parts, {min(at_once, len(parts))} at a time")
+    bar = tqdm(desc="translating", total=len(parts), initial=len(parts) - len(jobs), unit="part", disable=None)
 
     def count(job: Job) -> None:
         del job

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
+from seq2seq_attn.data.workers import program
 from seq2seq_attn.errors import Seq2SeqError
 
 OWN = "seq2seq-attn: "
@@ -98,7 +98,7 @@ class _Running:
         self.job = job
         self._error = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "seq2seq_attn", *job.arguments],
+            [*program("from seq2seq_attn.cli import main; main()"), *job.arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -233,12 +233,10 @@ def _merged(overrides: Overrides, teacher: Sequence[str]) -> Overrides:
     """Put what is said of teachers behind what is said of all; a key stands once."""
     if isinstance(overrides, str):
         overrides = [overrides]
-    items = overrides.items() if not isinstance(overrides, Sequence) else None
+    if not isinstance(overrides, Sequence):
+        overrides = [f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in overrides.items()]
     keys = {override.partition("=")[0] for override in teacher}
-    if items is not None:
-        written = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in items if key not in keys]
-    else:
-        written = [str(override) for override in overrides if str(override).partition("=")[0] not in keys]
+    written = [override for override in overrides if override.partition("=")[0] not in keys]
     return [*written, *teacher]
 
 

@@ -240,3 +240,16 @@ def test_what_is_wrong_with_a_run_is_said(run: Path, wrong: str) -> None:
     harm(run)
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(run)
+
+
+def test_a_folder_of_runs_says_which_there_are(tmp_path: Path) -> None:
+    for name in ("teacher", "student", *"edcba"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_text("name: it\n", encoding="utf-8")
+    (tmp_path / "text").mkdir()
+    with pytest.raises(CheckpointError, match=r"is missing\); there are runs in it: a, b, c, d, e, \.\.\.$"):
+        load_checkpoint(tmp_path)
+    for name in "abcde":
+        shutil.rmtree(tmp_path / name)
+    with pytest.raises(CheckpointError, match=r"; there are runs in it: student, teacher$"):
+        load_checkpoint(tmp_path)

@@ -16,6 +16,9 @@ LAST = "last"
 MANIFEST = "manifest.json"
 """Of an exported model, which has a configuration, too, and is no run."""
 
+SHOWN = 5
+"""Runs that are named where a folder of runs is given for one; more are not."""
+
 
 def find_checkpoint(path: Path, checkpoint: str = BEST) -> tuple[Path, Path]:
     """Return the run folder and the checkpoint folder that ``path`` means.
@@ -34,8 +37,11 @@ def find_checkpoint(path: Path, checkpoint: str = BEST) -> tuple[Path, Path]:
             "that it was exported from"
         )
     if not (path / CONFIG).is_file():
+        inside = sorted(found.parent.name for found in path.glob(f"*/{CONFIG}"))
+        shown = f"{', '.join(inside[:SHOWN])}{', ...' if len(inside) > SHOWN else ''}"
         raise CheckpointError(
             f"{path}: neither a run folder ({CONFIG} is missing) nor a checkpoint folder ({INFO} is missing)"
+            + (f"; there are runs in it: {shown}" if inside else "")
         )
     folder = path / CHECKPOINTS / checkpoint
     if folder.is_dir():

@@ -58,6 +58,23 @@ def test_an_unrelated_key_does_not_change_the_batch_size(write):
     assert load_config(write("extends: base.yaml\ntraining: {patience: 2}\n", data="")).training.batch_sentences == 13
 
 
+def test_inherited_steps_do_not_prolong_as_many_epochs_as_are_written(write):
+    write("training: {max_epochs: 9, min_steps: 50}\n", "base.yaml")
+    child = write("extends: base.yaml\ntraining: {patience: 2}\n", data="")
+
+    def limits(*overrides: str) -> tuple[int | None, int | None]:
+        training = load_config(child, overrides).training
+        return training.max_epochs, training.min_steps
+
+    assert limits() == (9, 50)
+    assert limits("training.max_epochs=2") == (2, None)
+    assert limits("training.min_steps=60") == (9, 60)
+    assert limits("training.max_epochs=2", "training.min_steps=60") == (2, 60)
+    assert limits("training.min_steps=60", "training.max_epochs=2") == (2, 60)
+    write("extends: base.yaml\ntraining: {max_epochs: 3}\n", "exp.yaml", data="")
+    assert limits() == (3, None)
+
+
 def test_two_batch_sizes_on_one_command_line_contradict(write):
     with pytest.raises(ConfigError, match="a batch has a size in tokens or in sentences"):
         load_config(write(), ["training.batch_tokens=512", "training.batch_sentences=7"])

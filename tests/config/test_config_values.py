@@ -154,6 +154,23 @@ def test_a_batch_has_one_size(write, written, tokens, sentences):
     assert (training.batch_tokens, training.batch_sentences) == (tokens, sentences)
 
 
+@pytest.mark.parametrize(
+    ("written", "epochs", "steps"),
+    [
+        ("{}", 17, 4000),
+        ("{max_epochs: 3}", 3, None),
+        ("{max_epochs: null, max_steps: 9}", None, None),
+        ("{min_steps: 7}", 17, 7),
+        ("{min_steps: null}", 17, None),
+        ("{max_epochs: 3, min_steps: 7}", 3, 7),
+    ],
+)
+def test_little_text_is_read_more_often_unless_epochs_are_counted(write, written, epochs, steps):
+    training = load_config(write(f"training: {written}\n")).training
+    assert (training.max_epochs, training.min_steps) == (epochs, steps)
+    assert parse_config(dump_config(load_config("exp.yaml"))).training == training
+
+
 def test_sections_can_be_made_in_python():
     assert TrainingConfig(batch_sentences=3).batch_tokens is None
     assert TokenizerConfig(kind="word").vocabulary_size == 8000

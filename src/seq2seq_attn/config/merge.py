@@ -1,7 +1,7 @@
 """Lay one configuration over another: mappings merge, everything else is replaced.
 
-Three things are one choice although they are written as several keys, so the layer above decides them alone:
-the size of a batch, the format of a corpus, and a section that is written as a single number.
+Some things are one choice although they are written as several keys, so the layer above decides them alone: the
+size of a batch, how many epochs there are, the format of a corpus, and a section that is written as a single number.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def merge(below: Node, above: Node, path: Path = (), *, one_layer: bool = False)
     entries = dict(below.value)
     if path == ("training",) and not one_layer:
         _drop_other_batch_size(entries, above.value)
+        if "max_epochs" in above.value:
+            entries.pop("min_steps", None)  # so many epochs are meant, and not those that fill the steps of another number
     for key, node in above.value.items():
         entries[key] = merge(entries[key], node, (*path, key), one_layer=one_layer) if key in entries else node
     return Node(entries, above.origin)

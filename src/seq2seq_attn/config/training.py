@@ -32,6 +32,7 @@ TextMetric = Literal["bleu", "chrf", "chrf++", "ter"]
 ValidationMetric = Literal[TextMetric, "loss", "perplexity", "alignment_error_rate"]
 
 DEFAULT_BATCH_TOKENS = 640  # used when neither batch_tokens nor batch_sentences is written
+DEFAULT_MIN_STEPS = 4000  # used when neither max_epochs nor min_steps is written
 
 
 def _pair(value: object) -> object:
@@ -156,7 +157,9 @@ class TrainingConfig(Section):
     accumulate: Count = Field(default=1, description="Batches per step of the optimizer.")
     max_epochs: Count | None = Field(default=17, description="Passes over the corpus; null: no such limit.")
     min_steps: Count | None = Field(
-        default=None, description="Steps before which max_epochs ends nothing: little text is read more often."
+        default=None,
+        description="Steps before which max_epochs ends nothing: little text is read more often; "
+        f"{DEFAULT_MIN_STEPS} when max_epochs is not set either.",
     )
     max_steps: Count | None = Field(default=None, description="Steps of the optimizer; null: no such limit.")
     max_minutes: Positive | None = Field(default=None, description="Minutes of training; null: no such limit.")
@@ -187,10 +190,12 @@ class TrainingConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _some_batch_size(cls, value: Any) -> Any:
+    def _defaults_that_depend(cls, value: Any) -> Any:
         if not isinstance(value, Mapping | None):
             return value
         value = dict(value or {})
+        if "max_epochs" not in value:  # who writes how many epochs means as many
+            value.setdefault("min_steps", DEFAULT_MIN_STEPS)
         if value.get("batch_tokens") is None and value.get("batch_sentences") is None:
             value["batch_tokens"] = DEFAULT_BATCH_TOKENS
         return value

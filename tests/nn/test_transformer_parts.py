@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.nn.dropout import SequenceDropout
-from seq2seq_attn.nn.transformer.attention import TransformerAttention
+from seq2seq_attn.nn.transformer.attention import LONGEST_PLAIN, TransformerAttention
 from seq2seq_attn.nn.transformer.decoder import TransformerDecoder
 from seq2seq_attn.nn.transformer.encoder import TransformerEncoder
 from seq2seq_attn.nn.transformer.layers import LayerSettings, NormPlace
@@ -70,11 +70,13 @@ def test_positions_keep_the_precision_of_what_they_are_added_to():
     assert torch.equal(found, embedded + sinusoids(5, 8, start=3).bfloat16())
 
 
+@pytest.mark.parametrize("learns", [True, False])
 @pytest.mark.parametrize("look", [True, False])
-def test_every_number_of_attention_is_that_of_the_equations(look):
-    """Looking and not looking are two ways through the code."""
+def test_every_number_of_attention_is_that_of_the_equations(look, learns):
+    """Looking and not looking are two ways through the code, and so is learning."""
     made, queries, memory = attention(), normal(4, TARGET, SIZE), normal(4, max(LENGTHS), SIZE, seed=2)
-    found, weights = made(queries, made.remember(memory), SOURCE_MASK[:, None, None], look=look)
+    with torch.set_grad_enabled(learns):
+        found, weights = made(queries, made.remember(memory), SOURCE_MASK[:, None, None], look=look)
     for row, length in enumerate(LENGTHS):
         wanted = references.attend(numbers(made), HEADS, queries[row].tolist(), memory[row, :length].tolist())
         assert_same(found[row], wanted[0])
@@ -111,6 +113,23 @@ def test_the_gradient_of_attention_is_that_of_finite_differences(look):
 
     inputs = [normal(2, 2, 4), normal(2, 3, 4, seed=2), *(part.detach() for part in made.parameters())]
     assert torch.autograd.gradcheck(attend, [part.clone().requires_grad_() for part in inputs])
+
+
+@pytest.mark.parametrize("keys", [1, LONGEST_PLAIN[torch.float64], LONGEST_PLAIN[torch.float64] + 1])
+def test_the_gradient_of_attention_is_that_of_torch_however_many_keys(keys):
+    made, queries, memory = attention(), normal(2, TARGET, SIZE), normal(2, keys, SIZE, seed=2)
+    mask = mask_of((keys, max(1, keys // 2)))
+    theirs = nn.MultiheadAttention(SIZE, HEADS, bias=False, batch_first=True, dtype=torch.float64)
+    copy_attention(made, theirs)
+    asked = [(queries.clone().requires_grad_(), memory.clone().requires_grad_()) for _ in range(2)]
+    weighting = normal(2, TARGET, SIZE, seed=3)
+    found, _ = made(asked[0][0], made.remember(asked[0][1]), mask[:, None, None])
+    wanted, _ = theirs(asked[1][0], asked[1][1], asked[1][1], key_padding_mask=~mask)
+    (found * weighting).sum().backward()
+    (wanted * weighting).sum().backward()
+    assert_same(found, wanted, 1e-10)
+    for ours, torchs in zip(*asked, strict=True):
+        assert_same(ours.grad, torchs.grad, 1e-10)
 
 
 class Called(nn.Module):

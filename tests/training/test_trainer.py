@@ -110,6 +110,27 @@ def test_accumulation_never_reaches_over_the_end_of_an_epoch() -> None:
     assert of(events, "step") == [[0, 1], [2, 3], [4], [100, 101], [102, 103], [104]]
 
 
+@pytest.mark.parametrize(
+    ("limits", "validated"),
+    [
+        # epochs have 5 steps
+        (Limits(max_epochs=3, min_steps=40), [15, 30, 40]),
+        (Limits(max_epochs=4, min_steps=40), [10, 20, 30, 40]),
+        (Limits(max_epochs=4, min_steps=43), [15, 30, 43]),
+        (Limits(max_epochs=3, min_steps=15), [5, 10, 15]),
+        (Limits(max_epochs=3, min_steps=8), [5, 10, 15]),
+        (Limits(max_epochs=3, min_steps=400, max_steps=30), [10, 20, 30]),
+        (Limits(max_steps=15, min_steps=400), [5, 10, 15]),
+    ],
+)
+def test_short_epochs_that_are_many_have_as_many_validations_as_few_long_ones(
+    limits: Limits, validated: list[int]
+) -> None:
+    events: Events = []
+    make(events=events, limits=limits).fit()
+    assert [record["step"] for record in of(events, "validation")] == validated
+
+
 @pytest.mark.parametrize(("steps", "validated"), [(7, [3, 6, 7]), (6, [3, 6])])
 def test_validation_every_few_steps_and_once_at_the_very_end(steps: int, validated: list[int]) -> None:
     events: Events = []

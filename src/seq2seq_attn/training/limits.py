@@ -40,6 +40,13 @@ class Limits:
             shares.append(state.seconds / 60 / self.max_minutes)
         return min(1.0, max(shares))
 
+    def epoch_is_too_short(self, steps: int) -> bool:
+        """Tell whether so many steps are fewer than an epoch has if ``max_epochs`` of them make ``min_steps``."""
+        if self.max_epochs is None or self.min_steps is None:
+            return False
+        least = self.min_steps if self.max_steps is None else min(self.min_steps, self.max_steps)
+        return steps * self.max_epochs < least
+
     def reached(self, state: TrainState) -> str | None:
         """Return the limit that has been reached, in words, or None."""
         if self.max_steps is not None and state.step >= self.max_steps:

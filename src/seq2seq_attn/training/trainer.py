@@ -47,7 +47,7 @@ class Settings:
         learning_rate: what the schedule's factor is multiplied with.
         limits: when to end.
         accumulate: batches per step.
-        validate_every: "epoch" or a number of steps.
+        validate_every: a number of steps, or "epoch"; of epochs too short for the least steps, several.
         patience: validations without progress before training ends; None for no limit.
         metric: the score that decides what is best.
         higher_is_better: whether more of it is better.
@@ -219,7 +219,11 @@ class Trainer:
         state, every = self.state, self.settings.validate_every
         if state.step == 0 or state.validated_step == state.step:
             return False
-        return state.batch == 0 if every == "epoch" else state.step % every == 0
+        if every != "epoch":
+            return state.step % every == 0
+        return state.batch == 0 and not self.settings.limits.epoch_is_too_short(
+            state.step - max(0, state.validated_step)
+        )
 
     def _judge(self) -> None:
         """Validate, remember whether it was progress, save."""

@@ -44,9 +44,7 @@ def merge(below: Node, above: Node, path: Path = (), *, one_layer: bool = False)
     if path == ("training",) and not one_layer:
         _drop_other_batch_size(entries, above.value)
         if "max_epochs" in above.value:
-            entries.pop(
-                "min_steps", None
-            )  # so many epochs are meant, and not those that fill the steps of another number
+            entries.pop("min_steps", None)  # it goes with the number of epochs that it stood beside
     for key, node in above.value.items():
         entries[key] = merge(entries[key], node, (*path, key), one_layer=one_layer) if key in entries else node
     return Node(entries, above.origin)

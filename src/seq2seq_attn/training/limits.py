@@ -40,8 +40,11 @@ class Limits:
             shares.append(state.seconds / 60 / self.max_minutes)
         return min(1.0, max(shares))
 
-    def epoch_is_too_short(self, steps: int) -> bool:
-        """Tell whether so many steps are fewer than an epoch has if ``max_epochs`` of them make ``min_steps``."""
+    def is_too_soon(self, steps: int) -> bool:
+        """Tell whether an epoch that ends so many steps after the last validation needs none of its own.
+
+        It does not while these are fewer than the steps of an epoch of which ``max_epochs`` make ``min_steps``.
+        """
         if self.max_epochs is None or self.min_steps is None:
             return False
         least = self.min_steps if self.max_steps is None else min(self.min_steps, self.max_steps)

@@ -47,7 +47,7 @@ class Settings:
         learning_rate: what the schedule's factor is multiplied with.
         limits: when to end.
         accumulate: batches per step.
-        validate_every: a number of steps, or "epoch"; of epochs too short for the least steps, several.
+        validate_every: a number of steps, or "epoch", which is several where ``limits`` finds one too short.
         patience: validations without progress before training ends; None for no limit.
         metric: the score that decides what is best.
         higher_is_better: whether more of it is better.
@@ -221,9 +221,8 @@ class Trainer:
             return False
         if every != "epoch":
             return state.step % every == 0
-        return state.batch == 0 and not self.settings.limits.epoch_is_too_short(
-            state.step - max(0, state.validated_step)
-        )
+        since = state.step - max(0, state.validated_step)
+        return state.batch == 0 and not self.settings.limits.is_too_soon(since)
 
     def _judge(self) -> None:
         """Validate, remember whether it was progress, save."""

@@ -14,10 +14,11 @@ from seq2seq_attn.errors import ConfigError
 from seq2seq_attn.products.linear import Linear
 
 LONGEST_PLAIN = {torch.bfloat16: 256, torch.float16: 256, torch.float32: 64, torch.float64: 64}
-"""Keys up to which a CPU learns faster through three plain products than through torch's fused kernel.
+"""Keys up to which a CPU learns faster through three plain operations than through torch's fused kernel.
 
-That kernel works through blocks of keys, and its gradient takes as long for a few keys as for a block: with 15 of
-them 41 ms in bfloat16, and 4 ms in plain products. It is for long sequences, which do not fit into the cache.
+That kernel works through blocks of keys, and its gradient takes as long for a few keys as for a block: for 40
+sentences of 15 tokens and 4 heads of 64 features 39 ms in bfloat16, where that of the plain operations takes 2. It is
+made for long sequences, whose energies do not fit into the cache.
 """
 
 

@@ -221,6 +221,10 @@ def test_one_override_need_not_be_in_a_list(write):
             "line 7: training.max_epochs: training would never end; set max_epochs, max_steps or max_minutes",
         ),
         (
+            "training:\n  max_epochs: null\n  max_steps: 5\n  min_steps: 3\n",
+            "line 9: training.min_steps: holds off max_epochs, which is null; set that too, or remove this key",
+        ),
+        (
             "training:\n  max_epochs: null\n  max_minutes: 5\n",
             "line 6: training.schedule.kind: cosine must know its length in advance; set max_epochs or max_steps too, "
             "or use 'constant'",

@@ -205,6 +205,8 @@ class TrainingConfig(Section):
         yield from likelihood_conflicts(self)
         if self.batch_tokens is not None and self.batch_sentences is not None:
             yield "batch_sentences", "a batch has a size in tokens or in sentences; remove this key or batch_tokens"
+        if self.min_steps is not None and self.max_epochs is None:
+            yield "min_steps", "holds off max_epochs, which is null; set that too, or remove this key"
         if self.max_epochs is None and self.max_steps is None:
             if self.max_minutes is None:
                 yield "max_epochs", "training would never end; set max_epochs, max_steps or max_minutes"

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := runs/toy
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test check web browser format clean
 
 install: $(STAMP)
 
@@ -36,11 +36,16 @@ check: install
 
 # tests start hundreds of processes: Python may keep what it has compiled for the next one
 test: export PYTHONDONTWRITEBYTECODE :=
-test: check
-	scripts/install_web.sh
-	scripts/install_browser.sh
+test: install
+	$(MAKE) --jobs 3 check web browser
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 	test ! -d web/node_modules || npm test --prefix web
+
+web:
+	scripts/install_web.sh
+
+browser:
+	scripts/install_browser.sh
 
 format: install
 	$(BIN)/ruff format src tests scripts

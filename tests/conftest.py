@@ -19,9 +19,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import jaxtyping
 import pytest
+import shape_checks
 
 # The annotations of the package, shapes included, can be executed while tests run (in which of them is chosen
 # below). This has to stand before the first import of the package: no import of it may move above this line.
+jaxtyping.jaxtyped = shape_checks.jaxtyped
 jaxtyping.install_import_hook("seq2seq_attn", "shape_checks.check")
 
 ROOT = Path(__file__).parent.parent

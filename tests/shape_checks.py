@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jaxtyping
+import torch
 from beartype import BeartypeConf, beartype
 
 check = beartype(conf=BeartypeConf(is_pep484_tower=True))
@@ -31,7 +32,7 @@ def jaxtyped(function: Any = None, *, typechecker: Any = None) -> Any:
     @functools.wraps(function)
     def lazily(*args: Any, **kwargs: Any) -> Any:
         nonlocal checked
-        if jaxtyping.config.jaxtyping_disable:
+        if jaxtyping.config.jaxtyping_disable or torch.compiler.is_compiling():  # which cannot trace the making of it
             return function(*args, **kwargs)
         if checked is None:
             checked = _jaxtyped(function, typechecker=typechecker)

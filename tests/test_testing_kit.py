@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import EntryPoint
 from math import exp
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 import torch
@@ -368,10 +368,11 @@ def guide(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mechanisms, "_MECHANISMS", dict(mechanisms._MECHANISMS))
         patch.chdir(folder)
-        names: dict[str, Any] = {"__name__": "guide"}
+        program = ModuleType("guide")
+        patch.setitem(sys.modules, "guide", program)  # torch.compile looks globals up there
         for block in blocks("python"):
-            exec(compile(block, GUIDE.name, "exec"), names)
-        yield names
+            exec(compile(block, GUIDE.name, "exec"), vars(program))
+        yield vars(program)
 
 
 def test_the_code_of_the_guide_runs(guide, capsys):

@@ -17,6 +17,7 @@ from seq2seq_attn.models.base import Seq2Seq
 from seq2seq_attn.training.interrupts import Interrupted, Interrupts
 from seq2seq_attn.training.limits import Limits
 from seq2seq_attn.training.logging import Record
+from seq2seq_attn.training.ranks import RanksLost
 from seq2seq_attn.training.schedules import Schedule
 from seq2seq_attn.training.state import TrainState
 from seq2seq_attn.training.trainer import Scores, Settings, Trainer
@@ -260,3 +261,13 @@ def test_a_second_signal_acts_as_it_would_without_us() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_has_lost_the_others_is_not_silenced_by_who_started_them() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert before is signal.SIG_DFL  # which would end the tests
+    with pytest.raises(RanksLost), Interrupts():
+        raise RanksLost("another process has ended")
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before  # for a second one
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from seq2seq_attn.errors import Seq2SeqError
-from seq2seq_attn.training.ranks import Ranks
+from seq2seq_attn.training.ranks import Ranks, RanksLost
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,7 +29,8 @@ class Interrupts:
     """Turns signals into a request that is looked at where stopping is safe.
 
     The first signal asks; a second one of the same kind acts as it would without us. Outside the
-    main thread, where Python delivers no signals, nothing is changed.
+    main thread, where Python delivers no signals, nothing is changed. A process that has lost the
+    others ends by itself, and goes on to take the first signal for a request.
 
     Args:
         ranks: the processes of the training; a signal to any of them stops all, at the same look.
@@ -58,6 +59,8 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if kind is not None and issubclass(kind, RanksLost):
+            return  # whoever started the processes notices, too, and its SIGTERM would come before the reason is told
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}

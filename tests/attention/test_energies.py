@@ -53,6 +53,17 @@ def test_gradients_of_energies(name):
     assert torch.autograd.gradgradcheck(energies, inputs)
 
 
+def test_a_normed_score_begins_as_the_one_that_is_not():
+    """Standing for: a scale that begins near zero, as far from sharp weights as training takes to get there."""
+    sizes = {"query_size": 3, "value_size": 5, "hidden_size": 64}
+    torch.manual_seed(1)
+    plain = find_attention("bahdanau").cls(**sizes)
+    torch.manual_seed(1)
+    normed = find_attention("bahdanau-normed").cls(**sizes)
+    values, queries = torch.randn(2, 5, 5), torch.randn(2, 3, 3)
+    torch.testing.assert_close(normed(queries, normed.project(values)), plain(queries, plain.project(values)))
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_a_score_says_where_it_comes_from(name):
     cls = find_attention(name)

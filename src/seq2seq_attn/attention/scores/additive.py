@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -65,8 +64,9 @@ class BahdanauNormedScore(AdditiveScore):
     .. math:: e_{ij} = g \frac{v^\top}{\lVert v \rVert} \tanh(W s_{i-1} + U h_j + b)
 
     Salimans and Kingma (2016), equation 2, https://arxiv.org/abs/1602.07868, on Bahdanau's score: the scale
-    :math:`g` of the energies is learned apart from their direction. It begins at
-    :math:`1/\sqrt{hidden}`, as in Raffel et al. (2017), section 2.5.
+    :math:`g` of the energies is learned apart from their direction. It begins at :math:`\lVert v \rVert`, so the
+    first energies are those of Bahdanau's score. Raffel et al. (2017), section 2.5, begin at
+    :math:`1/\sqrt{hidden}`, from which an optimizer with steps of one size takes long to get anywhere.
     """
 
     paper: ClassVar[str] = "Salimans and Kingma 2016, eq. 2"
@@ -76,7 +76,7 @@ class BahdanauNormedScore(AdditiveScore):
 
     def __init__(self, *, query_size: int, value_size: int, hidden_size: int) -> None:
         super().__init__(query_size=query_size, value_size=value_size, hidden_size=hidden_size)
-        self.scale = nn.Parameter(torch.tensor(hidden_size**-0.5))
+        self.scale = nn.Parameter(self.energy_layer.weight.detach().norm())
 
     @property
     def energy_weight(self) -> Float[Tensor, "1 hidden"]:

@@ -21,6 +21,8 @@ from seq2seq_attn.experiment.report import ReportSubject, check_report, report_r
 from seq2seq_attn.experiment.splits import EvaluationSet, choose_sets
 from seq2seq_attn.translation import Translation
 
+pytestmark = pytest.mark.unchecked_shapes  # each character of each page is a call
+
 pytest.importorskip("matplotlib")
 
 INJECTED = '<script>alert("source")</script> </td> & one'

@@ -98,6 +98,7 @@ def test_the_folder_holds_hypotheses_scores_plots_and_a_page(tmp_path: Path) -> 
     assert page.stat().st_size < 1_000_000
 
 
+@pytest.mark.checked_shapes
 def test_the_page_is_complete_in_itself_and_says_everything(tmp_path: Path) -> None:
     evaluation = evaluation_of()
     path = write_report(tmp_path, [evaluation, evaluation_of("second & <last>")], subject_of("test"))

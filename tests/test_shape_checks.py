@@ -14,6 +14,8 @@ from torch import Tensor
 
 from seq2seq_attn.nn.masking import masked_mean
 
+pytestmark = pytest.mark.unchecked_shapes  # of both markers, that nearer to the test counts
+
 VALUES, MASK = torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.bool)
 
 
@@ -26,7 +28,6 @@ def test_the_package_is_checked():
         masked_mean(VALUES, MASK.float())
 
 
-@pytest.mark.unchecked_shapes
 def test_where_nothing_is_checked_nothing_is_made(monkeypatch):
     made: list[Any] = []
 
